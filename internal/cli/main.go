@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// Version is set when a release is linked.
+var Version = "devel"
+
+// Handler performs a verb of the lean program.
+type Handler func(Args) error
+
+// Main is the main function of the lean program but for the exit: it finds the
+// verb, performs it with what handler returns for its name or hands over to the
+// program that does, and prints what went wrong.
+func Main(args []string, handler func(verb string) Handler) int {
+	return Report(os.Stderr, dispatch(args, handler))
+}
+
+func dispatch(args []string, handler func(verb string) Handler) error {
+	if len(args) == 0 {
+		Overview(os.Stdout)
+		return nil
+	}
+	switch args[0] {
+	case "-h", "--help":
+		Overview(os.Stdout)
+		return nil
+	case "--version":
+		fmt.Println("sandbox", Version)
+		return nil
+	}
+	if of(Tool, args[0]) {
+		return Exec(Tool, args)
+	}
+	v, err := Lookup(args[0])
+	if err != nil {
+		return err
+	}
+	a, err := v.Parse(args[1:])
+	if errors.Is(err, ErrHelp) {
+		v.Help(os.Stdout)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return handler(v.Name)(a)
+}
+
+// Lookup is Find with an error that says what was probably meant.
+func Lookup(name string) (*Verb, error) {
+	if v, ok := Find(name); ok {
+		return v, nil
+	}
+	if len(name) > 0 && name[0] == '-' {
+		return nil, Usagef("flags follow the verb; see 'sandbox --help'", "unknown flag %q", name)
+	}
+	names := make([]string, 0, len(Verbs))
+	for i := range Verbs {
+		names = append(names, Verbs[i].Name)
+	}
+	if near := Nearest(name, names); near != "" {
+		return nil, Usagef("did you mean 'sandbox "+near+"'?", "unknown verb %q", name)
+	}
+	return nil, Usagef("see 'sandbox --help'", "unknown verb %q", name)
+}
