@@ -1,0 +1,87 @@
+#!/bin/bash
+# Runs every test, as root and as an ordinary user. Started by root it does both,
+# with a user that it makes; started by an ordinary user it tests as that user.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. .ci/lib.sh
+
+user=sandbox-test
+export GOFLAGS="${GOFLAGS:-} -buildvcs=false"
+
+prepare() {
+	need_go
+	need gcc=gcc libc6-dev=file:/usr/include/stdio.h pkg-config=pkg-config \
+		libseccomp-dev=pkg-config:libseccomp git=git tmux=tmux dbus-daemon=dbus-daemon
+}
+
+check() {
+	say "gofmt, vet"
+	unformatted=$(gofmt -l cmd internal manifest permissions portal repo runtime)
+	[ -z "$unformatted" ] || die "not as gofmt writes it: $unformatted"
+	go vet ./...
+}
+
+# run_tests WHO: the caller's own tests; prints what was skipped for want of something.
+run_tests() {
+	say "tests as $1"
+	SANDBOX_TEST_SKIPS=$(mktemp)
+	export SANDBOX_TEST_SKIPS
+	status=0
+	go test ${TESTFLAGS:-} ./... || status=$?
+	if [ -s "$SANDBOX_TEST_SKIPS" ]; then
+		say "skipped as $1:"
+		sort -u "$SANDBOX_TEST_SKIPS" >&2
+	fi
+	rm -f "$SANDBOX_TEST_SKIPS"
+	return $status
+}
+
+# readable_go prints a GOROOT the user can execute: root's own Go may lie below /root.
+readable_go() {
+	root=$(go env GOROOT)
+	if ! as_user test -x "$root/bin/go"; then
+		copy=/var/cache/$user/$(basename "$root")
+		[ -x "$copy/bin/go" ] || { mkdir -p "$copy" && cp -a "$root/." "$copy/" && chmod -R a+rX "$copy"; }
+		root=$copy
+	fi
+	echo "$root"
+}
+
+as_user() {
+	setpriv --reuid="$user" --regid="$user" --init-groups --inh-caps=-all -- "$@"
+}
+
+# The user gets a copy of the tree with the libraries vendored: root's module
+# cache is closed to others. Its build cache stays for the next run.
+run_tests_as_user() {
+	id "$user" >/dev/null 2>&1 || useradd --create-home --user-group --shell /bin/bash "$user"
+	home=$(getent passwd "$user" | cut -d: -f6)
+	tree=$home/sandbox
+	rm -rf "$tree"
+	mkdir -p "$tree"
+	tar -c --exclude=./.git --exclude=./bin . | tar -x -C "$tree" --no-same-owner
+	go mod vendor -o "$tree/vendor"
+	chown -R "$user:$user" "$tree"
+	goroot=$(readable_go)
+	(cd "$tree" && as_user env -i \
+		HOME="$home" USER="$user" LOGNAME="$user" SHELL=/bin/bash LANG=C.UTF-8 TERM="${TERM:-dumb}" \
+		PATH="$goroot/bin:/usr/local/bin:/usr/bin:/bin" CI="${CI:-}" \
+		GOFLAGS="$GOFLAGS -mod=vendor" GOTOOLCHAIN=local TESTFLAGS="${TESTFLAGS:-}" \
+		bash .ci/test.sh --only-tests)
+}
+
+if [ "${1:-}" = --only-tests ]; then
+	run_tests "$(id -un)"
+	exit
+fi
+prepare
+check
+failed=0
+run_tests "$(id -un)" || failed=1
+if [ "$(id -u)" = 0 ]; then
+	run_tests_as_user || failed=1
+else
+	say "tests that need root were not run: 'sudo make test' runs them too"
+fi
+[ $failed = 0 ] || die "tests failed"
+say "all tests passed"
