@@ -39,3 +39,18 @@ func Terminal(f *os.File) bool {
 func Colour(f *os.File) bool {
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && Terminal(f)
 }
+
+// Columns is the width of the terminal f, 0 when it is unknown.
+func Columns(f *os.File) int {
+	c, err := f.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	columns := 0
+	c.Control(func(fd uintptr) {
+		if size, e := unix.IoctlGetWinsize(int(fd), unix.TIOCGWINSZ); e == nil {
+			columns = int(size.Col)
+		}
+	})
+	return columns
+}
