@@ -93,19 +93,19 @@ const (
 
 // Source is one [[build.source]]. Which fields are set depends on the Type.
 type Source struct {
-	Type SourceType
-	Line int // in the manifest
+	Type SourceType `json:"type"`
+	Line int        `json:"line"` // in the manifest
 
 	// debian
-	Suite    string
-	Packages []string // in the order of the text
+	Suite    string   `json:"suite,omitempty"`
+	Packages []string `json:"packages,omitempty"` // in the order of the text
 
 	// dir, file, archive
-	Path       string // clean, relative, below the manifest's directory
-	Dest       string // clean, relative, below files/; empty means files/ itself
-	SHA256     string // lower-case hex; always set for an archive
-	Executable bool   // file
-	Strip      int    // archive: leading path elements to drop
+	Path       string `json:"path,omitempty"`       // clean, relative, below the manifest's directory
+	Dest       string `json:"dest,omitempty"`       // clean, relative, below files/; empty means files/ itself
+	SHA256     string `json:"sha256,omitempty"`     // lower-case hex; always set for an archive
+	Executable bool   `json:"executable,omitempty"` // file
+	Strip      int    `json:"strip,omitempty"`      // archive: leading path elements to drop
 }
 
 // Exports are files of the bundle that the host may show to its user. What is
@@ -121,8 +121,8 @@ type Exports struct {
 
 // Export is one exported file: where it is inside, and its name outside.
 type Export struct {
-	Path string // clean, absolute, below /app or /usr
-	Name string // a single path element
+	Path string `json:"path"` // clean, absolute, below /app or /usr
+	Name string `json:"name"` // a single path element
 }
 
 // Layer is what the manifest contributes to the merge of permissions.

@@ -1,0 +1,177 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const maxExports = 256
+
+// exportClass is one array of [export]: what it is for, and the names that its
+// files may have outside. The rule of names keeps a bundle from replacing a
+// file of the system or of another bundle.
+type exportClass struct {
+	name, summary, example string
+	allowed                string // the rule in words, for hints
+	fits                   func(m *Manifest, name string) bool
+	into                   func(*Exports) *[]Export
+}
+
+var exportClasses = []exportClass{
+	{"desktop", "Desktop entries. The name outside is ID.desktop or ID.SUFFIX.desktop.",
+		`[{ path = "/usr/share/applications/nano.desktop", name = "org.gnu.Nano.desktop" }]`,
+		"the id, perhaps .SUFFIX, then .desktop", idName(".desktop"), func(e *Exports) *[]Export { return &e.Desktop }},
+	{"icons", "Icons, png or svg. The name outside is the ID, perhaps with .SUFFIX or -symbolic.",
+		`["share/icons/hicolor/scalable/apps/org.gnu.Nano.svg"]`,
+		"the id, perhaps .SUFFIX or -symbolic, then .png or .svg", iconName, func(e *Exports) *[]Export { return &e.Icons }},
+	{"man", "Manual pages. The name outside starts with the name of a command.", `["share/man/man1/nano.1"]`,
+		"the name of a command of this bundle, perhaps more, then .SECTION", manName, func(e *Exports) *[]Export { return &e.Man }},
+	{"mime", "Packages of shared-mime-info. The name outside is ID.xml or ID.SUFFIX.xml.", `["share/mime/packages/org.gnu.Nano.xml"]`,
+		"the id, perhaps .SUFFIX, then .xml", idName(".xml"), func(e *Exports) *[]Export { return &e.Mime }},
+	{"metainfo", "AppStream descriptions. The name outside is ID.metainfo.xml.", `["share/metainfo/org.gnu.Nano.metainfo.xml"]`,
+		"the id, then .metainfo.xml", idName(".metainfo.xml"), func(e *Exports) *[]Export { return &e.Metainfo }},
+	{"completions", "Shell completions. They are code that runs in the user's shell, outside the sandbox. The name outside is NAME, NAME.bash, NAME.fish or _NAME of a command.",
+		`["share/bash-completion/completions/nano"]`,
+		"the name of a command of this bundle, as bash, zsh or fish wants it", completionName, func(e *Exports) *[]Export { return &e.Completions }},
+}
+
+func (r *reader) export(n *node, path string) { r.table(n, "export.", path+".") }
+
+// exportClass reads one array; the rule of names waits until all names of
+// commands are known.
+func (r *reader) exportClass(class exportClass, n *node, path string) {
+	list := class.into(&r.m.Exports)
+	for i, elem := range n.elems {
+		if i >= maxExports {
+			r.bad(elem, "", "%s has more than %d elements", class.name, maxExports)
+			return
+		}
+		if !r.is(elem, []nodeKind{stringNode, tableNode}, class.name+" element") {
+			continue
+		}
+		at := elem
+		var e Export
+		if elem.kind == stringNode {
+			e.Path = r.exportPath(elem)
+			e.Name = e.Path[strings.LastIndexByte(e.Path, '/')+1:]
+		} else {
+			e, at = r.exportTable(elem)
+		}
+		r.m.where[path+"["+strconv.Itoa(i)+"]"] = r.place(at.at, at.end)
+		*list = append(*list, e)
+	}
+}
+
+func (r *reader) exportPath(n *node) string {
+	path, err := insidePath(n.text)
+	r.report(n, err)
+	return path
+}
+
+// exportTable reads { path, name }, and gives the node that names the file.
+func (r *reader) exportTable(n *node) (e Export, at *node) {
+	at = n
+	for _, key := range n.names {
+		child := n.items[key]
+		if key != "path" && key != "name" {
+			r.badKey(child, keyHint(key, []string{"path", "name"}), "unknown key %q", key)
+			continue
+		}
+		if !r.is(child, wantString, key) {
+			continue
+		}
+		if key == "path" {
+			e.Path = r.exportPath(child)
+		} else {
+			e.Name, at = child.text, child
+		}
+	}
+	if n.get("path") == nil {
+		r.bad(n, "", `key "path" is missing`)
+	}
+	if n.get("name") == nil {
+		e.Name = e.Path[strings.LastIndexByte(e.Path, '/')+1:]
+	}
+	return e, at
+}
+
+// checkExports holds the names outside to the rules of their classes.
+func (r *reader) checkExports() {
+	for _, class := range exportClasses {
+		var seen []string
+		for i, e := range *class.into(&r.m.Exports) {
+			at := fmt.Sprintf("export.%s[%d]", class.name, i)
+			switch {
+			case e.Path == "" || r.m.ID == "":
+			case !isFileName(e.Name) || !class.fits(r.m, e.Name):
+				r.badAt(at, "the name must be "+class.allowed, "%s cannot be exported as %q", class.name, e.Name)
+			case slices.Contains(seen, e.Name):
+				r.badAt(at, "", "%s exports %q twice", class.name, e.Name)
+			}
+			seen = append(seen, e.Name)
+		}
+	}
+}
+
+// isFileName wants a visible name of plain characters.
+func isFileName(name string) bool {
+	if name == "" || len(name) > 255 {
+		return false
+	}
+	for i, c := range name {
+		if !isAlnum(c) && c != '_' && (i == 0 || !strings.ContainsRune(".+-", c)) {
+			return false
+		}
+	}
+	return true
+}
+
+// idName allows ID+ext and ID.SUFFIX+ext.
+func idName(ext string) func(*Manifest, string) bool {
+	return func(m *Manifest, name string) bool {
+		stem, ok := strings.CutSuffix(name, ext)
+		if !ok {
+			return false
+		}
+		if stem == string(m.ID) {
+			return true
+		}
+		suffix, ok := strings.CutPrefix(stem, string(m.ID)+".")
+		return ok && checkIDElement(suffix) == nil
+	}
+}
+
+func iconName(m *Manifest, name string) bool {
+	for _, ext := range []string{".png", ".svg"} {
+		if stem, ok := strings.CutSuffix(name, ext); ok {
+			return idName("")(m, strings.TrimSuffix(stem, "-symbolic"))
+		}
+	}
+	return false
+}
+
+// manName allows COMMAND.1 and pages of its family: COMMAND-add.1,
+// COMMANDrc.5.
+func manName(m *Manifest, name string) bool {
+	stem, section, ok := cutLast(strings.TrimSuffix(name, ".gz"), ".")
+	if !ok || section == "" || section[0] < '1' || section[0] > '9' {
+		return false
+	}
+	return slices.ContainsFunc(m.Commands, func(c Command) bool { return strings.HasPrefix(stem, c.Name) })
+}
+
+func completionName(m *Manifest, name string) bool {
+	return slices.ContainsFunc(m.Commands, func(c Command) bool {
+		return name == c.Name || name == c.Name+".bash" || name == c.Name+".fish" || name == "_"+c.Name
+	})
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}

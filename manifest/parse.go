@@ -1,0 +1,149 @@
+package manifest
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Parse reads and checks a manifest. The name is used in positions only. When
+// the text is bad the error is Problems, and the manifest is nil.
+func Parse(name string, data []byte) (*Manifest, error) {
+	t := newText(name, data)
+	if len(data) > MaxSize {
+		t.src, t.data, t.lines = "", nil, []int{0}
+		t.problem(0, 0, fmt.Sprintf("manifest is larger than %d bytes", MaxSize), "")
+		return nil, t.result()
+	}
+	t.checkBytes()
+	t.checkLines()
+	if err := t.result(); err != nil {
+		return nil, err
+	}
+	root, syntax := scan(t)
+	if syntax != nil {
+		t.problem(syntax.at, syntax.width, syntax.text, syntax.hint)
+		return nil, t.result()
+	}
+	if len(t.problems) == 0 {
+		agree(t, root)
+	}
+	m := read(t, root)
+	if err := t.result(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// reader turns the tree into a Manifest, key by key along the table of Keys.
+type reader struct {
+	*text
+	keys   map[string]key
+	m      *Manifest
+	source *Source // the one being read
+}
+
+func read(t *text, root *node) *Manifest {
+	r := &reader{text: t, keys: map[string]key{}, m: &Manifest{file: t.file, where: map[string]place{}}}
+	for _, k := range keyTable() {
+		r.keys[k.Path] = k
+	}
+	r.checkStrings(root)
+	r.table(root, "", "")
+	r.m.setDefaults()
+	r.audience(root, "", string(r.m.Kind))
+	r.check()
+	return r.m
+}
+
+// checkStrings holds every key and string of the tree, decoded, to the rule
+// that the raw text was held to: an escape is no way around it.
+func (r *reader) checkStrings(n *node) {
+	if n.kind == stringNode {
+		if _, why := badText(n.text, n.multilineValue); why != "" {
+			r.bad(n, "", "string holds a %s", why)
+		}
+	}
+	for _, name := range n.names {
+		child := n.items[name]
+		if _, why := badText(name, false); why != "" {
+			r.badKey(child, "", "key holds a %s", why)
+		}
+		r.checkStrings(child)
+	}
+	for _, elem := range n.elems {
+		r.checkStrings(elem)
+	}
+}
+
+// table reads the keys of a table whose names are fixed. The schema is the
+// prefix of their Path in Keys, path the one of their place in the text.
+func (r *reader) table(n *node, schema, path string) {
+	for _, name := range n.names {
+		child := n.items[name]
+		k, ok := r.keys[schema+name]
+		if !ok || name == "NAME" {
+			known := r.names(schema)
+			r.badKey(child, keyHint(name, known), "unknown key %q", name)
+			continue
+		}
+		if !r.is(child, k.want, name) {
+			continue
+		}
+		r.m.where[path+name] = r.place(child.at, child.end)
+		if k.read != nil {
+			k.read(r, child, path+name)
+		}
+	}
+}
+
+// names lists the keys directly below a prefix.
+func (r *reader) names(schema string) []string {
+	var names []string
+	for _, k := range keyTable() {
+		if name, ok := below(k.Path, schema); ok && name != "NAME" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// is reports a value of another type than wanted.
+func (r *reader) is(n *node, want []nodeKind, name string) bool {
+	if slices.Contains(want, n.kind) {
+		return true
+	}
+	names := want[0].String()
+	for i, w := range want[1:] {
+		join := ", "
+		if i == len(want)-2 {
+			join = " or "
+		}
+		names += join + w.String()
+	}
+	r.bad(n, "", "%q must be %s, not %s", name, article(names), article(n.kind.String()))
+	return false
+}
+
+func article(noun string) string {
+	switch noun[0] {
+	case 'a', 'e', 'i', 'o':
+		return "an " + noun
+	}
+	return "a " + noun
+}
+
+// bad is a problem with a value, badKey one with its key.
+func (r *reader) bad(n *node, hint, format string, args ...any) {
+	r.problem(n.at, n.end-n.at, fmt.Sprintf(format, args...), hint)
+}
+
+func (r *reader) badKey(n *node, hint, format string, args ...any) {
+	r.problem(n.keyAt, n.keyEnd-n.keyAt, fmt.Sprintf(format, args...), hint)
+}
+
+// badAt is a problem with a key that was read.
+func (r *reader) badAt(path, hint, format string, args ...any) {
+	if len(r.problems) < maxProblems {
+		r.problems = append(r.problems, newProblem(r.file, r.m.where[path], fmt.Sprintf(format, args...), hint))
+	}
+}
