@@ -8,8 +8,8 @@ import (
 	"math"
 )
 
-// shortest piece worth sharing: a piece costs four bytes, an instruction eight.
-const shortest = 2
+// shortest is the length of piece that made the packs smallest.
+const shortest = 4
 
 // pack writes the programs as unpack reads them: each as pieces of one pool,
 // which takes in only what no longer piece of it already says.
