@@ -98,8 +98,13 @@ func Decide(h Host, name string, l Limits) (Plan, error) {
 		if !ok {
 			continue
 		}
+		wanted := len(l.wanted())
+		missed := fill(h, &p)
+		if missed == wanted && (p.Mode == Scope || p.Mode == V1) {
+			continue // dear, and of no use
+		}
 		// A degraded limit weighs more than one held by other means.
-		loss := fill(h, &p) + len(p.Limits.wanted())*len(p.Degraded)
+		loss := missed + wanted*len(p.Degraded)
 		if best.Mode == "" || loss < least {
 			best, least = p, loss
 		}
@@ -138,7 +143,15 @@ func (p *Plan) held(n need) bool {
 		if d.Unified {
 			name = n.v2
 		}
-		if has(d.Controllers, name) && (n.limit != "io" || p.Disk != "") {
+		ok := has(d.Controllers, name)
+		switch n.limit {
+		case "io":
+			ok = ok && p.Disk != ""
+		case "swap":
+			// v1 counts it together with memory only.
+			ok = ok && (d.Unified || p.Limits.Memory != Unset)
+		}
+		if ok {
 			return true
 		}
 	}

@@ -51,8 +51,8 @@ func (p *Plan) enable(base string, controllers []string) {
 }
 
 // planV1 takes for each limit the v1 hierarchy that has its controller, and a
-// v2 leaf for what that can hold and for kill and freeze; without v2 the
-// freezer.
+// v2 leaf for what that can hold, for kill, freeze and processor time; without
+// v2 the hierarchies that do these.
 func planV1(h Host, p Plan) (Plan, bool) {
 	p.Mode = V1
 	if h.V2.Usable {
@@ -62,7 +62,7 @@ func planV1(h Host, p Plan) (Plan, bool) {
 	found := false
 	for _, v := range h.V1 {
 		need := slices.ContainsFunc(wanted, func(n need) bool { return has(v.Controllers, n.v1) })
-		if !v.Usable || !need && (h.V2.Usable || !has(v.Controllers, "freezer")) {
+		if !v.Usable || !need && (h.V2.Usable || !hasAny(v.Controllers, []string{"freezer", "cpuacct"})) {
 			continue
 		}
 		found = found || need
@@ -72,9 +72,6 @@ func planV1(h Host, p Plan) (Plan, bool) {
 	}
 	if !found {
 		return p, false
-	}
-	if p.Limits.Swap != Unset && p.Limits.Memory == Unset && !p.Groups[0].has("memory") {
-		p.degrade("swap", "v1 counts memory and swap together and needs a memory limit beside it")
 	}
 	if p.Limits.IOWrite != Unset && p.Disk != "" && !p.Groups[0].has("io") {
 		p.degrade("io", "v1 slows reads and direct writes down, not writes through the page cache")

@@ -44,7 +44,7 @@ func substitute(h Host, p *Plan, limit string) {
 		}
 		p.degrade(limit, "no io controller here; not limited")
 	case "swap":
-		p.degrade(limit, "no memory controller here; not limited")
+		p.degrade(limit, "nothing here counts swap by itself; not limited")
 	case "cpu":
 		p.degrade(limit, "no cpu controller here; not limited")
 	}
