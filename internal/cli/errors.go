@@ -21,12 +21,12 @@ const (
 )
 
 // ExitCodes is how help explains them.
-const ExitCodes = `0    done
-1    failed
-2    wrong usage
-125  run, enter: the app was not started
-126  run, enter: its program cannot be executed
-127  run, enter: there is no such program
+const ExitCodes = `0      done
+1      failed
+2      wrong usage
+125    run, enter: the app was not started
+126    run, enter: its program cannot be executed
+127    run, enter: there is no such program
 128+N  run, enter: signal N ended the app; every other status is the app's own`
 
 // Status is an error that carries the exit code. With a nil Err nothing is

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"sandbox/internal/cli"
+	"sandbox/internal/safe"
+	"sandbox/repo/bundle"
+)
+
+type buildOptions struct {
+	dir     string
+	out     string
+	runtime string
+	update  bool
+	json    bool
+}
+
+func buildCommand() *cobra.Command {
+	o := buildOptions{dir: "."}
+	c := command("build", func(c *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			o.dir = args[0]
+		}
+		return runBuild(c.Context(), o, c.OutOrStdout(), newProgress(os.Stderr))
+	})
+	c.Args = between(0, 1)
+	c.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return nil, cobra.ShellCompDirectiveFilterDirs
+	}
+	c.Long = `DIR holds the manifest and its sources; the default is the current directory.
+The same input gives the same bytes. Prints the directory of the bundle.`
+	f := c.Flags()
+	f.StringVarP(&o.out, "out", "o", "", "`DIR`: put the bundle in DIR (default: build in the directory of the manifest)")
+	f.StringVar(&o.runtime, "runtime", "", "`DIR`: bundle of the runtime that the manifest names")
+	f.BoolVar(&o.update, "update-lock", false, "take the newest packages in place of those in sandbox.lock")
+	f.BoolVar(&o.json, "json", false, "print JSON")
+	c.MarkFlagDirname("out")
+	c.MarkFlagDirname("runtime")
+	return c
+}
+
+func runBuild(ctx context.Context, o buildOptions, stdout io.Writer, p *progress) error {
+	result, err := bundle.Build(ctx, bundle.Options{
+		Dir:     o.dir,
+		Out:     o.out,
+		Runtime: o.runtime,
+		Update:  o.update,
+		Progress: func(e bundle.Event) {
+			if e.Warning {
+				p.warn(e.Text)
+				return
+			}
+			p.step(e.Stage, e.Text, e.Done, e.Total)
+		},
+	})
+	p.clear()
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return cli.WriteJSON(stdout, builtRow{result.Dir, result.Digest, string(result.Layout), result.Files, result.Bytes, append([]string{}, result.Warnings...)})
+	}
+	cli.Note(p.w, "%d files, %.1f MB, %s", result.Files, float64(result.Bytes)/1e6, result.Digest)
+	_, err = fmt.Fprintln(stdout, safe.Text(result.Dir))
+	return err
+}
+
+type builtRow struct {
+	Dir      string   `json:"dir"`
+	Digest   string   `json:"digest"`
+	Layout   string   `json:"layout"`
+	Files    int      `json:"files"`
+	Bytes    int64    `json:"bytes"`
+	Warnings []string `json:"warnings"`
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"sandbox/internal/cli"
+)
+
+// topic is a page of "sandbox help": the document of a room, or a short text.
+type topic struct {
+	name, summary, text string
+}
+
+func topics() []topic {
+	return []topic{
+		{"exit-status", "what the exit status says", cli.ExitCodes + "\n"},
+	}
+}
+
+func findTopic(name string) (topic, bool) {
+	for _, t := range topics() {
+		if t.name == name {
+			return t, true
+		}
+	}
+	return topic{}, false
+}
+
+func topicNames() []string {
+	var names []string
+	for _, t := range topics() {
+		names = append(names, t.name)
+	}
+	return names
+}
