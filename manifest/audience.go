@@ -22,7 +22,7 @@ func (r *reader) audience(n *node, schema, who string) {
 	if end == 0 { // an inline table has no key
 		at, end = n.at, n.at+1
 	}
-	for _, k := range keyTable() {
+	for _, k := range r.rows {
 		name, ok := below(k.Path, schema)
 		if !ok {
 			continue

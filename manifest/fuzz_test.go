@@ -1,10 +1,10 @@
 package manifest
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -43,7 +43,9 @@ var tricky = []string{
 }
 
 // FuzzScan holds the scanner to the decoder: a text that the decoder accepts,
-// the scanner accepts, finding the same keys and values.
+// the scanner accepts, finding the same keys and values. It may be stricter in
+// one point: the decoder lets a header add to a table that an inline table or
+// a dotted key has closed, which TOML forbids.
 func FuzzScan(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -64,8 +66,13 @@ func FuzzScan(f *testing.F) {
 			}
 			t.Fatalf("decoder accepts, scanner says: %d: %s", syntax.at, syntax.text)
 		}
+		for _, p := range text.problems {
+			if !strings.HasSuffix(p.Text, "is defined twice") {
+				t.Fatalf("decoder accepts, scanner says: %v", p)
+			}
+		}
 		if len(text.problems) > 0 {
-			t.Fatalf("decoder accepts, scanner says: %v", text.problems[0])
+			return
 		}
 		if n, ok := same(root, tree); !ok {
 			t.Fatalf("readings differ at %d: %+v\n%#v", n.at, n, tree)
@@ -76,7 +83,7 @@ func FuzzScan(f *testing.F) {
 
 // bounded tells a limit of the scanner from a fault of the text.
 func bounded(text string) bool {
-	return bytes.Contains([]byte(text), []byte("more than "))
+	return strings.Contains(text, "more than ")
 }
 
 // checkPlaces reads every key again where the scanner says that it stands.

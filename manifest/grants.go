@@ -87,7 +87,7 @@ func (r *reader) once(n *node, p permissions.Permission) {
 }
 
 func (r *reader) origin(n *node) permissions.Origin {
-	return permissions.Origin{Layer: "manifest", File: r.file, Line: r.place(n.keyAt, n.keyEnd).line}
+	return permissions.Origin{Layer: permissions.LayerManifest, File: r.file, Line: r.place(n.keyAt, n.keyEnd).line}
 }
 
 // limits reads [limits]; names and values are those of the permission kind.

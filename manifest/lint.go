@@ -34,7 +34,8 @@ var advice = []struct {
 	{"people can read what it is", (*linter).lintIdentity},
 	{"the name looks like nothing else", (*linter).lintName},
 	{"every permission has a reason", (*linter).lintReasons},
-	{"no permission gives more than the rest together", (*linter).lintBroad},
+	{"no permission makes the others pointless", (*linter).lintBroad},
+	{"every permission changes something", (*linter).lintCovered},
 	{"commands shadow nothing", (*linter).lintCommands},
 	{"the environment is harmless", (*linter).lintEnv},
 	{"a build can be repeated", (*linter).lintBuild},
@@ -97,8 +98,6 @@ func lookalike(word string) []string {
 	}
 	return names
 }
-
-func (l *linter) lintBroad() {}
 
 func (l *linter) lintReasons() {
 	for _, e := range l.m.Permissions {

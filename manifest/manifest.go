@@ -129,5 +129,5 @@ type Export struct {
 func (m *Manifest) Layer() permissions.Layer {
 	entries := make([]permissions.Entry, 0, len(m.Permissions)+len(m.Limits))
 	entries = append(entries, m.Permissions...)
-	return permissions.Layer{Name: "manifest", Entries: append(entries, m.Limits...)}
+	return permissions.Layer{Name: permissions.LayerManifest, Entries: append(entries, m.Limits...)}
 }

@@ -37,14 +37,15 @@ func Parse(name string, data []byte) (*Manifest, error) {
 // reader turns the tree into a Manifest, key by key along the table of Keys.
 type reader struct {
 	*text
-	keys   map[string]key
+	rows   []key
+	keys   map[string]key // by Path
 	m      *Manifest
 	source *Source // the one being read
 }
 
 func read(t *text, root *node) *Manifest {
-	r := &reader{text: t, keys: map[string]key{}, m: &Manifest{file: t.file, where: map[string]place{}}}
-	for _, k := range keyTable() {
+	r := &reader{text: t, keys: map[string]key{}, rows: keyTable(), m: &Manifest{file: t.file, where: map[string]place{}}}
+	for _, k := range r.rows {
 		r.keys[k.Path] = k
 	}
 	r.checkStrings(root)
@@ -79,6 +80,9 @@ func (r *reader) checkStrings(n *node) {
 // prefix of their Path in Keys, path the one of their place in the text.
 func (r *reader) table(n *node, schema, path string) {
 	for _, name := range n.names {
+		if len(r.problems) >= maxProblems {
+			return
+		}
 		child := n.items[name]
 		k, ok := r.keys[schema+name]
 		if !ok || name == "NAME" {
@@ -99,7 +103,7 @@ func (r *reader) table(n *node, schema, path string) {
 // names lists the keys directly below a prefix.
 func (r *reader) names(schema string) []string {
 	var names []string
-	for _, k := range keyTable() {
+	for _, k := range r.rows {
 		if name, ok := below(k.Path, schema); ok && name != "NAME" {
 			names = append(names, name)
 		}
