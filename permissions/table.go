@@ -1,0 +1,142 @@
+package permissions
+
+// table is the whole vocabulary. PERMISSIONS.md is checked against it. A word
+// belongs here only when the launcher or a portal holds to it.
+var table = []KindInfo{
+	{
+		Name: Network, Summary: "which places on the network can be reached", Live: true,
+		Syntax: "network:SUBJECT", Example: "network:api.example.org:443",
+		Subjects: []SubjectInfo{
+			{Name: "none", Summary: "reach no network at all", Risk: Low, Why: "nothing can leave"},
+			{Name: "lan", Summary: "reach the devices of the local network", Risk: Medium, Why: "routers, printers and file servers often trust whoever is near"},
+			{Name: "internet", Summary: "reach every address of the internet", Risk: Medium, Why: "whatever the app can read, it can send anywhere"},
+			{Name: "host", Summary: "use the host's own network, its local services included", Risk: High, Why: "services on this machine that listen for local programs only can be reached, and nothing is filtered", NextStart: true},
+			{Name: "HOST[:PORT]", Pattern: true, Summary: "reach one host, found by its name", Risk: Low, Why: "one known place, on the internet only"},
+			{Name: "*.DOMAIN[:PORT]", Pattern: true, Summary: "reach every host below a domain", Risk: Low, Why: "the places of one owner, as a rule"},
+			{Name: "ADDRESS[:PORT]", Pattern: true, Summary: "reach one address", Risk: Medium, Why: "an address may lie in the local network and may change its owner"},
+			{Name: "CIDR[:PORT]", Pattern: true, Summary: "reach a range of addresses", Risk: Medium, Why: "a range may lie in the local network and may change its owner"},
+		},
+	},
+	{
+		Name: Files, Summary: "which files and directories of yours can be read or changed", Live: true,
+		Syntax: "files:PATH[:read|write|create]", Example: "files:~/Documents:write",
+		Subjects: []SubjectInfo{
+			{Name: "home", Summary: "your whole home directory", Risk: High, Why: "keys, passwords and start-up scripts of every program lie in it"},
+			{Name: "host", Summary: "the host's files outside the system's own trees, your home included", Risk: High, Why: "all that you can read on this machine"},
+			{Name: "~/PATH", Pattern: true, Summary: "a file or directory in your home", Risk: Medium, Why: "your own files"},
+			{Name: "/PATH", Pattern: true, Summary: "a file or directory of the host", Risk: Medium, Why: "files outside your home, with your rights"},
+			{Name: "xdg-desktop", Summary: "your desktop folder", Risk: Medium, Why: "starters can be planted where you click"},
+			{Name: "xdg-documents", Summary: "your documents folder", Risk: Medium, Why: "your own files"},
+			{Name: "xdg-download", Summary: "your downloads folder", Risk: Medium, Why: "files you are about to open"},
+			{Name: "xdg-music", Summary: "your music folder", Risk: Low, Why: "seldom private"},
+			{Name: "xdg-pictures", Summary: "your pictures folder", Risk: Medium, Why: "your own files"},
+			{Name: "xdg-public-share", Summary: "your public folder", Risk: Low, Why: "meant to be shared"},
+			{Name: "xdg-templates", Summary: "your templates folder", Risk: Low, Why: "seldom private"},
+			{Name: "xdg-videos", Summary: "your videos folder", Risk: Medium, Why: "your own files"},
+			{Name: "xdg-config", Summary: "the settings of every program", Risk: High, Why: "settings can make other programs run anything"},
+			{Name: "xdg-cache", Summary: "the caches of every program", Risk: High, Why: "caches hold private data, and other programs trust theirs"},
+			{Name: "xdg-data", Summary: "the data of every program", Risk: High, Why: "keyrings and mail lie in it, and starters that run programs"},
+			{Name: "xdg-state", Summary: "the state and history of every program", Risk: High, Why: "histories tell what you did"},
+		},
+	},
+	{
+		Name: Device, Summary: "which device nodes can be opened", Live: true,
+		Syntax: "device:SUBJECT", Example: "device:gpu",
+		Subjects: []SubjectInfo{
+			{Name: "gpu", Summary: "use the graphics card", Risk: Low, Why: "the drivers are a large piece of kernel"},
+			{Name: "input", Summary: "read keyboards, mice and game controllers directly", Risk: High, Why: "every key you press in any program can be read"},
+			{Name: "camera", Summary: "use the cameras", Risk: High, Why: "it can watch without asking again"},
+			{Name: "sound", Summary: "use the sound cards, to play and to record", Risk: High, Why: "it can listen without asking again"},
+			{Name: "kvm", Summary: "run virtual machines", Risk: Medium, Why: "the hypervisor is a large piece of kernel"},
+			{Name: "usb", Summary: "talk to USB devices directly", Risk: High, Why: "disks, security keys and phones are among them"},
+			{Name: "serial", Summary: "talk to serial ports", Risk: Medium, Why: "modems and machines may listen there"},
+			{Name: "tty", Summary: "open the virtual consoles", Risk: High, Why: "it can read and write the screens of other sessions"},
+			{Name: "all", Summary: "open every device node that you may open", Risk: High, Why: "this includes all of the above and disks where your rights allow it", NextStart: true},
+		},
+	},
+	{
+		Name: Socket, Summary: "which services of your session can be reached by their socket", Live: true,
+		Syntax: "socket:SUBJECT", Example: "socket:wayland",
+		Subjects: []SubjectInfo{
+			{Name: "wayland", Summary: "show windows", Risk: Low, Why: "windows are kept apart from each other"},
+			{Name: "x11", Summary: "show windows through X11", Risk: High, Why: "X11 lets every client read the keys and screens of all others"},
+			{Name: "pulseaudio", Summary: "play and record sound through PulseAudio", Risk: Medium, Why: "playing and recording cannot be told apart on this socket"},
+			{Name: "pipewire", Summary: "play and record sound and video through PipeWire", Risk: High, Why: "cameras and microphones can be opened without asking again"},
+			{Name: "ssh-agent", Summary: "log in elsewhere with the keys of your ssh agent", Risk: High, Why: "it can act as you on other machines"},
+			{Name: "gpg-agent", Summary: "sign and decrypt with the keys of your GnuPG agent", Risk: High, Why: "it can sign as you and read what is encrypted to you"},
+			{Name: "cups", Summary: "print", Risk: Low, Why: "printers and their queues become visible"},
+			{Name: "pcsc", Summary: "use smart cards", Risk: High, Why: "an unlocked card signs for whoever asks"},
+		},
+	},
+	{
+		Name: SessionBus, Summary: "which programs of your session can be talked to over D-Bus", Live: true,
+		Syntax: "session-bus:LEVEL:NAME", Example: "session-bus:talk:org.freedesktop.Notifications",
+		Subjects: busSubjects,
+	},
+	{
+		Name: SystemBus, Summary: "which system services can be talked to over D-Bus", Live: true,
+		Syntax: "system-bus:LEVEL:NAME", Example: "system-bus:talk:org.freedesktop.UPower",
+		Subjects: busSubjects,
+	},
+	{
+		Name: Portal, Summary: "what may be asked of the desktop through a portal", Live: true,
+		Syntax: "portal:SUBJECT", Example: "portal:notification",
+		Subjects: []SubjectInfo{
+			{Name: "notification", Summary: "show notifications", Risk: Low, Why: "a text of its own on your screen"},
+			{Name: "open-uri", Summary: "open links and files in other programs", Risk: Medium, Why: "an address can carry data out, past the network rules"},
+			{Name: "file-chooser", Summary: "ask you to choose files", Risk: Low, Why: "you choose each one"},
+			{Name: "secret", Summary: "keep a secret of its own in your keyring", Risk: Low, Why: "it sees its own secret only"},
+			{Name: "settings", Summary: "read the colour scheme and other settings of the desktop", Risk: Low, Why: "little to learn"},
+			{Name: "background", Summary: "run in the background and start when you log in", Risk: Medium, Why: "it runs when you do not see it"},
+			{Name: "clipboard", Summary: "read and change the clipboard", Risk: High, Why: "passwords pass through the clipboard, and so do commands you paste"},
+			{Name: "trash", Summary: "move files that it can reach to the trash", Risk: Low, Why: "what is in the trash can be put back"},
+			{Name: "inhibit", Summary: "keep the machine from sleeping or locking", Risk: Low, Why: "costs power"},
+			{Name: "network-monitor", Summary: "learn whether the machine is online", Risk: Low, Why: "little to learn"},
+			{Name: "print", Summary: "ask you to print", Risk: Low, Why: "you confirm each time"},
+			{Name: "email", Summary: "ask you to send a mail", Risk: Low, Why: "you confirm each time"},
+			{Name: "account", Summary: "ask for your name and picture", Risk: Low, Why: "you confirm each time"},
+			{Name: "location", Summary: "learn where you are", Risk: High, Why: "your place is private"},
+			{Name: "camera", Summary: "use the cameras through PipeWire", Risk: High, Why: "it can watch you"},
+			{Name: "screenshot", Summary: "take pictures of the screen", Risk: High, Why: "every window can be seen"},
+		},
+	},
+	{
+		Name: Env, Summary: "which environment variables are set inside", Live: false,
+		Syntax: "env:NAME | env:NAME=VALUE", Example: "env:EDITOR",
+		Subjects: []SubjectInfo{
+			{Name: "NAME", Pattern: true, Summary: "see the variable as it is outside", Risk: Low, Why: "variables may hold passwords and tokens"},
+			{Name: "NAME=VALUE", Pattern: true, Summary: "see the variable with this value", Risk: Low, Why: "the value is known"},
+		},
+	},
+	{
+		Name: Feature, Summary: "which parts of the kernel can be used", Live: false,
+		Syntax: "feature:SUBJECT", Example: "feature:devel",
+		Subjects: []SubjectInfo{
+			{Name: "devel", Summary: "trace and profile its own processes", Risk: Medium, Why: "opens rarely used parts of the kernel"},
+			{Name: "multiarch", Summary: "run 32-bit programs", Risk: Low, Why: "the kernel's 32-bit entry is less well tested"},
+			{Name: "bluetooth", Summary: "open Bluetooth sockets", Risk: Medium, Why: "devices nearby can be reached"},
+			{Name: "canbus", Summary: "open CAN bus sockets", Risk: Medium, Why: "machines on the bus obey whoever writes"},
+			{Name: "userns", Summary: "make sandboxes of its own with user namespaces", Risk: High, Why: "opens the parts of the kernel where most escapes were found"},
+		},
+	},
+	{
+		Name: Limit, Summary: "how much of the machine can be used", Live: true,
+		Syntax: "limit:NAME=VALUE", Example: "limit:memory=512M",
+		Subjects: []SubjectInfo{
+			{Name: "memory", Summary: "memory in bytes: 64M, 2G", Risk: Low, Why: "a limit only takes away"},
+			{Name: "swap", Summary: "swap space in bytes, beside memory: 0, 512M", Risk: Low, Why: "a limit only takes away"},
+			{Name: "cpu", Summary: "processors: 1.5 or 150%", Risk: Low, Why: "a limit only takes away"},
+			{Name: "pids", Summary: "processes and threads at once: 100", Risk: Low, Why: "a limit only takes away"},
+			{Name: "io", Summary: "bytes a second read from and written to disks: 50M", Risk: Low, Why: "a limit only takes away"},
+			{Name: "files", Summary: "open files in one process: 1024", Risk: Low, Why: "a limit only takes away", NextStart: true},
+			{Name: "time", Summary: "time until the app is stopped: 30m, 1h30m, 2d", Risk: Low, Why: "a limit only takes away"},
+		},
+	},
+}
+
+var busSubjects = []SubjectInfo{
+	{Name: "see:NAME", Pattern: true, Summary: "see that the program runs", Risk: Low, Why: "its presence only"},
+	{Name: "call:NAME=IFACE.MEMBER[@/PATH]", Pattern: true, Summary: "call some methods of the program", Risk: Medium, Why: "depends on what the method does"},
+	{Name: "talk:NAME", Pattern: true, Summary: "call every method of the program and hear its signals", Risk: Medium, Why: "depends on what the program does for its callers"},
+	{Name: "own:NAME", Pattern: true, Summary: "be the program that others find under this name", Risk: Medium, Why: "others may take it for another program"},
+}
