@@ -44,7 +44,9 @@ func dialManager(ctx context.Context, u *Unit) (*manager, error) {
 		return fail(err)
 	}
 	if deadline, ok := ctx.Deadline(); ok {
-		raw.SetDeadline(deadline) // also for the handshake, which takes no context
+		// Also for the handshake, which takes no context; later than ctx, so
+		// that a call ends by what it was waiting for.
+		raw.SetDeadline(deadline.Add(200 * time.Millisecond))
 	}
 	conn, err := dbus.NewConn(raw)
 	if err != nil {
