@@ -146,7 +146,7 @@ func TestKernelUnknownNumbers(t *testing.T) {
 	for nr := range uint64(50) {
 		calls = append(calls, [7]uint64{last(native(t)) + 1 + nr, bad, bad, bad, bad, bad, bad})
 	}
-	for nr := range uint64(600) {
+	for nr := range uint64(600) { // getpid is 1<<30|39 where the kernel has x32
 		calls = append(calls, [7]uint64{1<<30 | nr, bad, bad, bad, bad, bad, bad})
 	}
 	for i, errno := range (victim{Filter: filtered(0), Calls: calls}).errnos(t) {
@@ -213,7 +213,7 @@ func (v victim) status(t testing.TB) syscall.WaitStatus {
 }
 
 func TestGoProgramWorks(t *testing.T) {
-	for f := range Features(Variants) {
+	for _, f := range []Features{0, Devel, Multiarch, Bluetooth, Canbus, Userns, Variants - 1} {
 		if got := (victim{Filter: filtered(f), Threads: true}).status(t); got != 0 {
 			t.Errorf("%q: exit status %d", f, got.ExitStatus())
 		}

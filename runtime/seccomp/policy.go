@@ -52,6 +52,7 @@ type Rule struct {
 
 // Case matches when every one of its arguments does.
 type Case struct {
+	What   string // in words, for FILTER.md
 	When   []Arg
 	Action Action
 	Needs  Features // the case exists only with this feature; 0: always

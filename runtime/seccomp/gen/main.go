@@ -32,6 +32,9 @@ func run(dir string, seed uint64) error {
 	if goruntime.GOARCH != "amd64" {
 		return fmt.Errorf("cannot compile on %s: the numbers are given to libseccomp as those of x86_64", goruntime.GOARCH)
 	}
+	if err := agree(); err != nil {
+		return err
+	}
 	for _, arch := range []string{seccomp.AMD64, seccomp.ARM64} {
 		programs := make([][]instruction, seccomp.Variants)
 		for f := range programs {
