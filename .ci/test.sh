@@ -1,6 +1,7 @@
 #!/bin/bash
 # Runs every test, as root and as an ordinary user. Started by root it does both,
 # with a user that it makes; started by an ordinary user it tests as that user.
+# PKG (./...) and TESTFLAGS narrow it down.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . .ci/lib.sh
@@ -27,7 +28,7 @@ run_tests() {
 	SANDBOX_TEST_SKIPS=$(mktemp)
 	export SANDBOX_TEST_SKIPS
 	status=0
-	go test ${TESTFLAGS:-} ./... || status=$?
+	go test ${TESTFLAGS:-} ${PKG:-./...} || status=$?
 	if [ -s "$SANDBOX_TEST_SKIPS" ]; then
 		say "skipped as $1:"
 		sort -u "$SANDBOX_TEST_SKIPS" >&2
@@ -66,7 +67,7 @@ run_tests_as_user() {
 	(cd "$tree" && as_user env -i \
 		HOME="$home" USER="$user" LOGNAME="$user" SHELL=/bin/bash LANG=C.UTF-8 TERM="${TERM:-dumb}" \
 		PATH="$goroot/bin:/usr/local/bin:/usr/bin:/bin" CI="${CI:-}" \
-		GOFLAGS="$GOFLAGS -mod=vendor" GOTOOLCHAIN=local TESTFLAGS="${TESTFLAGS:-}" \
+		GOFLAGS="$GOFLAGS -mod=vendor" GOTOOLCHAIN=local TESTFLAGS="${TESTFLAGS:-}" PKG="${PKG:-}" \
 		bash .ci/test.sh --only-tests)
 }
 

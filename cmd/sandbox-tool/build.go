@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"sandbox/internal/cli"
 	"sandbox/internal/safe"
+	"sandbox/manifest"
 	"sandbox/repo/bundle"
 )
 
@@ -60,6 +62,10 @@ func runBuild(ctx context.Context, o buildOptions, stdout io.Writer, p *progress
 		},
 	})
 	p.clear()
+	if problems, ok := errors.AsType[manifest.Problems](err); ok {
+		manifest.Explain(p.w, problems)
+		return verdict(problems, false)
+	}
 	if err != nil {
 		return err
 	}

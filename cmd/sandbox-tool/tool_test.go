@@ -144,6 +144,39 @@ func TestLint(t *testing.T) {
 	}
 }
 
+func TestBuild(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	dir := t.TempDir()
+	text := `id = "org.example.App"
+version = "1"
+command = "hello"
+
+[[build.source]]
+type = "file"
+path = "hello"
+dest = "bin/hello"
+executable = true
+`
+	for name, content := range map[string]string{"sandbox.toml": text, "hello": "not really a program"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := sandbox("build", "--json", "--out", filepath.Join(dir, "out"), dir)
+	var built builtRow
+	if e := json.Unmarshal([]byte(out), &built); err != nil || e != nil {
+		t.Fatalf("%v, %v: %s", err, e, out)
+	}
+	info, err := os.Stat(filepath.Join(built.Dir, "files/bin/hello"))
+	if err != nil || info.Mode() != 0o755 || built.Layout != "static" || built.Files == 0 || built.Warnings == nil {
+		t.Errorf("%+v: %v, %v", built, info, err)
+	}
+	again, err := sandbox("build", "--out", filepath.Join(dir, "out"), dir)
+	if err != nil || again != built.Dir+"\n" {
+		t.Errorf("%v: %q, want %q", err, again, built.Dir)
+	}
+}
+
 func TestPermissionList(t *testing.T) {
 	out, err := sandbox("permission", "list", "limit")
 	if err != nil || !strings.Contains(out, "limit:memory=VALUE  low ") {
