@@ -1,0 +1,3 @@
+// Package repo holds how bundles are made, travel and rest. Bundles are made
+// in repo/bundle.
+package repo
