@@ -36,7 +36,7 @@ func (r *reader) sources(n *node, path string) {
 			r.bad(elem, "", "more than %d sources", maxSources)
 			return
 		}
-		if !r.is(elem, wantTable, "source element") {
+		if !r.is(elem, wantTable, `element of "source"`) {
 			continue
 		}
 		r.source = &Source{Line: r.place(elem.at, elem.end).line}

@@ -27,7 +27,7 @@ var exportClasses = []exportClass{
 		`["share/icons/hicolor/scalable/apps/org.gnu.Nano.svg"]`,
 		"the id, perhaps .SUFFIX or -symbolic, then .png or .svg", iconName, func(e *Exports) *[]Export { return &e.Icons }},
 	{"man", "Manual pages. The name outside starts with the name of a command.", `["share/man/man1/nano.1"]`,
-		"the name of a command of this bundle, perhaps more, then .SECTION", manName, func(e *Exports) *[]Export { return &e.Man }},
+		"the name of a command of this bundle, perhaps with more, then .SECTION", manName, func(e *Exports) *[]Export { return &e.Man }},
 	{"mime", "Packages of shared-mime-info. The name outside is ID.xml or ID.SUFFIX.xml.", `["share/mime/packages/org.gnu.Nano.xml"]`,
 		"the id, perhaps .SUFFIX, then .xml", idName(".xml"), func(e *Exports) *[]Export { return &e.Mime }},
 	{"metainfo", "AppStream descriptions. The name outside is ID.metainfo.xml.", `["share/metainfo/org.gnu.Nano.metainfo.xml"]`,
@@ -48,7 +48,7 @@ func (r *reader) exportClass(class exportClass, n *node, path string) {
 			r.bad(elem, "", "%s has more than %d elements", class.name, maxExports)
 			return
 		}
-		if !r.is(elem, []nodeKind{stringNode, tableNode}, class.name+" element") {
+		if !r.is(elem, []nodeKind{stringNode, tableNode}, "element of "+strconv.Quote(class.name)) {
 			continue
 		}
 		at := elem
@@ -59,7 +59,7 @@ func (r *reader) exportClass(class exportClass, n *node, path string) {
 		} else {
 			e, at = r.exportTable(elem)
 		}
-		r.m.where[path+"["+strconv.Itoa(i)+"]"] = r.place(at.at, at.end)
+		r.m.where[path+"["+strconv.Itoa(len(*list))+"]"] = r.place(at.at, at.end)
 		*list = append(*list, e)
 	}
 }
@@ -79,7 +79,7 @@ func (r *reader) exportTable(n *node) (e Export, at *node) {
 			r.badKey(child, keyHint(key, []string{"path", "name"}), "unknown key %q", key)
 			continue
 		}
-		if !r.is(child, wantString, key) {
+		if !r.is(child, wantString, strconv.Quote(key)) {
 			continue
 		}
 		if key == "path" {
@@ -106,7 +106,7 @@ func (r *reader) checkExports() {
 			switch {
 			case e.Path == "" || r.m.ID == "":
 			case !isFileName(e.Name) || !class.fits(r.m, e.Name):
-				r.badAt(at, "the name must be "+class.allowed, "%s cannot be exported as %q", class.name, e.Name)
+				r.badAt(at, "allowed is: "+class.allowed, "%s cannot be exported as %q", class.name, e.Name)
 			case slices.Contains(seen, e.Name):
 				r.badAt(at, "", "%s exports %q twice", class.name, e.Name)
 			}

@@ -43,18 +43,18 @@ func (r *reader) entry(n *node, name string, e *permissions.Entry) {
 		e.Reason = r.sentence(n, "reason", maxReason)
 		return
 	}
-	if !r.is(n, []nodeKind{stringNode, tableNode}, name) {
+	if !r.is(n, []nodeKind{stringNode, tableNode}, "value of "+strconv.Quote(name)) {
 		return
 	}
 	for _, key := range n.names {
 		child := n.items[key]
 		switch {
 		case key == "reason":
-			if r.is(child, wantString, key) {
+			if r.is(child, wantString, strconv.Quote(key)) {
 				e.Reason = r.sentence(child, "reason", maxReason)
 			}
 		case key == "optional":
-			if r.is(child, wantBool, key) && child.text == "true" {
+			if r.is(child, wantBool, strconv.Quote(key)) && child.text == "true" {
 				e.Optional, e.Decision = true, permissions.Ask
 			}
 		default:
@@ -99,13 +99,15 @@ func (r *reader) limits(n *node, path string) {
 			r.badKey(child, keyHint(name, known), "unknown limit %q", name)
 			continue
 		}
-		if !r.is(child, []nodeKind{stringNode, integerNode, floatNode}, name) {
+		if !r.is(child, []nodeKind{stringNode, integerNode, floatNode}, strconv.Quote(name)) {
 			continue
 		}
-		p, err := permissions.Parse("limit:" + name + "=" + limitText(child))
-		if err == nil && p.Kind != permissions.Limit {
-			err = fmt.Errorf("%q is not a limit", name)
+		text := name + "=" + limitText(child)
+		if _, err := permissions.ParseLimit(text); err != nil {
+			r.report(child, err)
+			continue
 		}
+		p, err := permissions.Parse("limit:" + text)
 		if err != nil {
 			r.report(child, err)
 			continue

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -13,6 +14,15 @@ func indented(t *testing.T, m *Manifest) string {
 		t.Fatal(err)
 	}
 	return string(data) + "\n"
+}
+
+// numbered repeats a format with a number in it.
+func numbered(format string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, format, i)
+	}
+	return b.String()
 }
 
 // base is a smallest manifest; more is added after it.

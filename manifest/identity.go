@@ -3,6 +3,7 @@ package manifest
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -136,7 +137,7 @@ func (r *reader) strings(n *node, name string, limit int) []*node {
 			r.bad(elem, "", "%s has more than %d elements", name, limit)
 			break
 		}
-		if r.is(elem, wantString, name+" element") {
+		if r.is(elem, wantString, "element of "+strconv.Quote(name)) {
 			elems = append(elems, elem)
 		}
 	}

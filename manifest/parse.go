@@ -1,8 +1,11 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // Parse reads and checks a manifest. The name is used in positions only. When
@@ -61,13 +64,13 @@ func read(t *text, root *node) *Manifest {
 func (r *reader) checkStrings(n *node) {
 	if n.kind == stringNode {
 		if _, why := badText(n.text, n.multilineValue); why != "" {
-			r.bad(n, "", "string holds a %s", why)
+			r.bad(n, "", "string holds %s", article(why))
 		}
 	}
 	for _, name := range n.names {
 		child := n.items[name]
 		if _, why := badText(name, false); why != "" {
-			r.badKey(child, "", "key holds a %s", why)
+			r.badKey(child, "", "key holds %s", article(why))
 		}
 		r.checkStrings(child)
 	}
@@ -87,10 +90,10 @@ func (r *reader) table(n *node, schema, path string) {
 		k, ok := r.keys[schema+name]
 		if !ok || name == "NAME" {
 			known := r.names(schema)
-			r.badKey(child, keyHint(name, known), "unknown key %q", name)
+			r.badKey(child, cmp.Or(keyHint(name, known), r.elsewhere(name)), "unknown key %q", name)
 			continue
 		}
-		if !r.is(child, k.want, name) {
+		if !r.is(child, k.want, strconv.Quote(name)) {
 			continue
 		}
 		r.m.where[path+name] = r.place(child.at, child.end)
@@ -98,6 +101,16 @@ func (r *reader) table(n *node, schema, path string) {
 			k.read(r, child, path+name)
 		}
 	}
+}
+
+// elsewhere says where a key belongs that stands in the wrong table.
+func (r *reader) elsewhere(name string) string {
+	for _, k := range r.rows {
+		if strings.HasSuffix(k.Path, "."+name) && !strings.Contains(k.Path, "NAME") {
+			return fmt.Sprintf("did you mean %q?", k.Path)
+		}
+	}
+	return ""
 }
 
 // names lists the keys directly below a prefix.
@@ -112,7 +125,7 @@ func (r *reader) names(schema string) []string {
 }
 
 // is reports a value of another type than wanted.
-func (r *reader) is(n *node, want []nodeKind, name string) bool {
+func (r *reader) is(n *node, want []nodeKind, label string) bool {
 	if slices.Contains(want, n.kind) {
 		return true
 	}
@@ -124,7 +137,7 @@ func (r *reader) is(n *node, want []nodeKind, name string) bool {
 		}
 		names += join + w.String()
 	}
-	r.bad(n, "", "%q must be %s, not %s", name, article(names), article(n.kind.String()))
+	r.bad(n, "", "%s must be %s, not %s", label, article(names), article(n.kind.String()))
 	return false
 }
 

@@ -39,6 +39,9 @@ func checkRelative(path string) error {
 // insidePath is a clean absolute path below /app or /usr; a relative one is
 // meant below /app.
 func insidePath(path string) (string, error) {
+	if strings.HasPrefix(path, "~") {
+		return "", fmt.Errorf("path %q is in a home directory", path)
+	}
 	if !strings.HasPrefix(path, "/") {
 		path = "/app/" + path
 	}

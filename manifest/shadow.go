@@ -9,7 +9,7 @@ var systemCommands = []string{
 	"df", "diff", "dnf", "doas", "docker", "dpkg", "du", "echo", "ed", "env", "exit", "file", "find", "fish", "flatpak", "fusermount",
 	"fusermount3", "getent", "gpg", "gpg2", "grep", "groups", "gunzip", "gzip", "head", "hostname", "id", "ifconfig", "install",
 	"ip", "iptables", "journalctl", "kill", "killall", "ldd", "less", "ln", "login", "logout", "ls", "lsblk", "make", "man", "mkdir",
-	"mkfs", "mktemp", "more", "mount", "mv", "newgrp", "nft", "nsenter", "pacman", "passwd", "ping", "pinentry", "pkexec", "pkill",
+	"mkfs", "mktemp", "more", "mount", "mv", "newgrp", "nft", "nsenter", "pacman", "passwd", "pinentry", "ping", "pkexec", "pkill",
 	"podman", "poweroff", "printf", "ps", "pwd", "reboot", "rm", "rmdir", "rpm", "rsync", "runc", "scp", "sed", "setpriv", "sftp",
 	"sh", "shutdown", "sleep", "snap", "sort", "ss", "ssh", "ssh-add", "ssh-agent", "ssh-askpass", "ssh-keygen", "stat", "su", "sudo",
 	"sudoedit", "systemctl", "systemd-run", "tail", "tar", "tee", "test", "top", "touch", "true", "umount", "unshare", "useradd",

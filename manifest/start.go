@@ -3,6 +3,7 @@ package manifest
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sandbox/internal/hint"
@@ -79,7 +80,7 @@ func (r *reader) commands(n *node, path string) {
 		if err := CheckCommandName(name); err != nil {
 			r.badKey(child, hint.Of(err), "%v", err)
 		}
-		if !r.is(child, wantString, name) {
+		if !r.is(child, wantString, strconv.Quote(name)) {
 			continue
 		}
 		target, err := commandPath(child.text)
@@ -122,7 +123,7 @@ func (r *reader) env(n *node, path string) {
 		if err := CheckEnvName(name); err != nil {
 			r.badKey(child, hint.Of(err), "%v", err)
 		}
-		if !r.is(child, wantString, name) {
+		if !r.is(child, wantString, strconv.Quote(name)) {
 			continue
 		}
 		if len(child.text) > maxArg || strings.ContainsAny(child.text, "\r\n\t") {

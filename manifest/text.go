@@ -95,7 +95,7 @@ func (t *text) checkBytes() {
 			return
 		}
 		r, size := utf8.DecodeRuneInString(t.src[at:])
-		t.problem(at, size, "text holds a "+why, rawHint(r))
+		t.problem(at, size, "text holds "+article(why), rawHint(r))
 		rest = at + size
 	}
 }
