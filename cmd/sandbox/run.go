@@ -1,0 +1,265 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"sandbox/internal/cli"
+	"sandbox/internal/hint"
+	"sandbox/manifest"
+	"sandbox/permissions"
+	"sandbox/runtime"
+	"sandbox/runtime/cgroup"
+)
+
+func runRun(a cli.Args) error {
+	opt, err := prepareRun(a)
+	if err != nil {
+		return notStarted(err)
+	}
+	switch {
+	case a.Has("dry-run") && a.Has("json"):
+		return printJSON(opt.Plan)
+	case a.Has("dry-run"):
+		fmt.Print(opt.Plan)
+		return nil
+	case a.Has("detach"):
+		return notStarted(detach(a, opt))
+	case a.Has("json"):
+		return cli.Usagef("give --dry-run or --detach with it", "--json prints nothing while the app has the terminal")
+	}
+	return result(runtime.Run(opt))
+}
+
+// prepareRun turns the command line into a launch: everything is read and
+// decided here, and nothing is done yet.
+func prepareRun(a cli.Args) (runtime.Options, error) {
+	host, err := runtime.ThisHost()
+	if err != nil {
+		return runtime.Options{}, err
+	}
+	req, err := request(a, host)
+	if err != nil {
+		return runtime.Options{}, err
+	}
+	plan, err := runtime.Make(req, host)
+	if err != nil {
+		return runtime.Options{}, err
+	}
+	limits, err := limitsOf(req.Permissions.Set())
+	if err != nil {
+		return runtime.Options{}, err
+	}
+	opt := runtime.Options{Plan: plan, Host: host, Limits: limits, Std: [3]int{0, 1, 2},
+		NoPty: a.Has("no-pty"), Strict: a.Has("strict"), Warn: warn}
+	if opt.Pass, err = passed(a.Strings("pass-fd")); err != nil {
+		return runtime.Options{}, err
+	}
+	if a.Has("dry-run") {
+		return opt, nil
+	}
+	opt.Registry, err = runtime.OpenRegistry(host)
+	return opt, err
+}
+
+func warn(text string) { cli.Warn(os.Stderr, "%s", text) }
+
+func request(a cli.Args, host *runtime.Host) (runtime.Request, error) {
+	bundle, man, err := openBundle(a.Rest[0])
+	if err != nil {
+		return runtime.Request{}, err
+	}
+	req := runtime.Request{Manifest: man, Bundle: bundle, Args: a.Rest[1:],
+		Command: a.String("command"), Dir: a.String("cwd"), Ephemeral: a.Has("ephemeral"), Instance: a.String("name")}
+	if req.Runtime, req.Base, err = openRuntime(a.String("runtime"), man, host); err != nil {
+		return req, err
+	}
+	if req.Instance == "" {
+		req.Instance = newName(man.ID)
+	} else if !runtime.ValidInstance(req.Instance) {
+		return req, hint.With(fmt.Errorf("cannot name an instance %q", req.Instance), "use letters, digits, '-', '_' and '.', at most 64")
+	}
+	flags, err := flagLayer(a)
+	if err != nil {
+		return req, err
+	}
+	req.Permissions = permissions.Merge(man.Layer(), flags)
+	asked := map[string]bool{}
+	for _, e := range flags.Entries {
+		if e.Decision == permissions.Allow && e.Kind == permissions.Files {
+			asked[e.Subject] = true
+		}
+	}
+	req.Asked = func(r permissions.FileRule) bool { return asked[r.Path] }
+	req.Env, err = envFlags(a.Strings("env"))
+	return req, err
+}
+
+// openBundle finds the bundle's directory, once, without links on the way.
+func openBundle(dir string) (string, *manifest.Manifest, error) {
+	real, err := realDir(dir)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) && !strings.ContainsRune(dir, '/') {
+			err = hint.With(fmt.Errorf("cannot run %q: there is no such directory", dir), "name a bundle's directory: ./%s or /path/to/bundle", dir)
+		} else {
+			err = fmt.Errorf("cannot open bundle %q: %w", dir, err)
+		}
+		return "", nil, err
+	}
+	man, err := manifest.Load(real)
+	return real, man, err
+}
+
+// openRuntime finds the runtime that the manifest wants: the one named, or the
+// one that lies beside the bundles.
+func openRuntime(dir string, man *manifest.Manifest, host *runtime.Host) (string, *manifest.Manifest, error) {
+	if dir == "" {
+		return "", nil, nil
+	}
+	real, err := realDir(dir)
+	if err != nil {
+		return "", nil, fmt.Errorf("cannot open runtime %q: %w", dir, err)
+	}
+	base, err := manifest.Load(real)
+	if err != nil {
+		return "", nil, err
+	}
+	if base.Kind != manifest.Runtime {
+		return "", nil, hint.With(fmt.Errorf("cannot use %q as a runtime: it is of kind %q", dir, base.Kind), "name the bundle of %s", man.Runtime)
+	}
+	if man.Runtime.ID == "" {
+		return "", nil, hint.With(fmt.Errorf("cannot use a runtime: %s needs none", man.ID), "drop --runtime")
+	}
+	return real, base, nil
+}
+
+func realDir(dir string) (string, error) {
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(real)
+}
+
+// newName is the id's last part and a few random letters.
+func newName(id manifest.ID) string {
+	name := strings.ToLower(string(id[strings.LastIndexByte(string(id), '.')+1:]))
+	return name[:min(len(name), 40)] + "-" + strings.ToLower(rand.Text()[:6])
+}
+
+// flagLayer is what the command line grants, denies and limits.
+func flagLayer(a cli.Args) (permissions.Layer, error) {
+	layer := permissions.Layer{Name: "this run"}
+	add := func(flag string, d permissions.Decision, texts []string) error {
+		for _, text := range texts {
+			p, err := permissions.Parse(text)
+			if err != nil {
+				return cli.Exit(cli.UsageError, fmt.Errorf("cannot use --%s %s: %w", flag, text, err))
+			}
+			layer.Entries = append(layer.Entries, permissions.Entry{Permission: p, Decision: d,
+				Origin: permissions.Origin{Layer: layer.Name, File: "--" + flag}})
+		}
+		return nil
+	}
+	limits := a.Strings("limit")
+	for i := range limits {
+		limits[i] = "limit:" + limits[i]
+	}
+	err := errors.Join(
+		add("grant", permissions.Allow, a.Strings("grant")),
+		add("deny", permissions.Deny, a.Strings("deny")),
+		add("limit", permissions.Allow, limits))
+	return layer, err
+}
+
+func envFlags(list []string) ([]permissions.EnvRule, error) {
+	var out []permissions.EnvRule
+	for _, e := range list {
+		name, value, set := strings.Cut(e, "=")
+		if err := manifest.CheckEnvName(name); err != nil {
+			return nil, cli.Exit(cli.UsageError, fmt.Errorf("cannot use --env %s: %w", e, err))
+		}
+		out = append(out, permissions.EnvRule{Name: name, Value: value, Set: set})
+	}
+	return out, nil
+}
+
+func passed(list []string) ([]int, error) {
+	var out []int
+	for _, text := range list {
+		fd, err := strconv.Atoi(text)
+		if err != nil || fd < 3 || fd >= runtime.FirstReserved {
+			return nil, cli.Usagef(fmt.Sprintf("name an open file descriptor from 3 to %d", runtime.FirstReserved-1), "cannot use --pass-fd %s", text)
+		}
+		if _, err := os.Readlink("/proc/self/fd/" + text); err != nil {
+			return nil, cli.Usagef("open it in the calling shell: 3<FILE", "cannot use --pass-fd %d: it is not open", fd)
+		}
+		out = append(out, fd)
+	}
+	return out, nil
+}
+
+// limitsOf translates limit: permissions.
+func limitsOf(set permissions.Set) (cgroup.Limits, error) {
+	l := cgroup.Unlimited()
+	for _, v := range set.Limits() {
+		switch v.Name() {
+		case "memory":
+			l.Memory = v.Int()
+		case "swap":
+			l.Swap = v.Int()
+		case "pids":
+			l.Pids = v.Int()
+		case "files":
+			l.Files = v.Int()
+		case "cpu":
+			l.CPU = v.Cores()
+		case "io":
+			l.IORead, l.IOWrite = v.Int(), v.Int()
+		case "time":
+			l.Time = v.Duration()
+		default:
+			return l, fmt.Errorf("internal error: limit %q", v.Name())
+		}
+	}
+	return l, l.Check()
+}
+
+// notStarted gives an error of the launch the exit code that says so.
+func notStarted(err error) error {
+	if err == nil {
+		return nil
+	}
+	if s, ok := errors.AsType[cli.Status](err); ok && s.Code != cli.Failed {
+		return err
+	}
+	return cli.Exit(cli.NotStarted, err)
+}
+
+// result is a finished run as the shell will see it.
+func result(status int, err error) error {
+	if failed, ok := errors.AsType[*runtime.StartError](err); ok {
+		return cli.Exit(failed.Code, err)
+	}
+	if err != nil {
+		return notStarted(err)
+	}
+	if status == 0 {
+		return nil
+	}
+	return cli.Status{Code: status}
+}
+
+func printJSON(v any) error {
+	enc := json.NewEncoder(os.Stdout)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

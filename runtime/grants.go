@@ -1,0 +1,409 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"sandbox/internal/hint"
+	"sandbox/permissions"
+)
+
+// Made is something that is created on the host before the launch, because a
+// grant says so or because a mount needs something to stand on. What exists is
+// left as it is.
+type Made struct {
+	Path    string
+	File    bool
+	Content string
+	Mode    uint32
+}
+
+// grants turns the file permissions of an app into steps.
+type grants struct {
+	host  *Host
+	set   permissions.Set
+	loc   permissions.Locations
+	ask   func(permissions.FileRule) bool // the person at the keyboard asked for it, now
+	binds []Step
+	cover []Step
+	made  []Made
+	notes []string
+	err   []error
+}
+
+// files decides the binds of every file permission, then what is covered again:
+// denied paths, the project's own state, and the guarded paths of the home.
+// Steps come out parents first, a cover after the bind it covers.
+func (g *grants) files() ([]Step, error) {
+	for _, rule := range g.set.Files() {
+		if !rule.Deny {
+			g.allow(rule)
+		}
+	}
+	for _, rule := range g.set.Files() {
+		if rule.Deny {
+			g.deny(rule)
+		}
+	}
+	g.hideOwnState()
+	g.guardHome()
+	if err := errors.Join(g.err...); err != nil {
+		return nil, err
+	}
+	steps := append(g.binds, g.cover...)
+	slices.SortStableFunc(steps, func(a, b Step) int {
+		return strings.Count(path.Clean(a.Target), "/") - strings.Count(path.Clean(b.Target), "/")
+	})
+	return steps, nil
+}
+
+func (g *grants) allow(rule permissions.FileRule) {
+	if rule.Path == "host" {
+		g.wholeHost(rule)
+		return
+	}
+	p, err := g.loc.Resolve(rule.Path)
+	if err != nil {
+		g.notes = append(g.notes, fmt.Sprintf("files:%s gives nothing here: %v", rule.Path, err))
+		return
+	}
+	if g.set.FileAccess(p, g.loc) == permissions.None {
+		return
+	}
+	g.bind(p, rule)
+}
+
+// wholeHost shows every directory of the host that does not mean something
+// else inside, and the host's own system below /run/host.
+func (g *grants) wholeHost(rule permissions.FileRule) {
+	names := g.host.Entries("/")
+	slices.Sort(names)
+	for _, name := range names {
+		p := "/" + name
+		if isReserved(p) || p == "/tmp" || p == "/var" || p == emptyDir || p == "/lost+found" {
+			continue
+		}
+		if f, err := g.host.Look(p); err != nil || !f.IsDir() || f.Path != p {
+			continue
+		}
+		g.bind(p, rule)
+	}
+	for _, p := range []string{"/usr", "/etc"} {
+		if f, err := g.host.Look(p); err == nil && f.IsDir() {
+			g.binds = append(g.binds, Step{Do: Bind, Source: f.Path, Target: "/run/host" + p, ReadOnly: true, Why: why(rule)})
+		}
+	}
+}
+
+func why(rule permissions.FileRule) string {
+	return permissions.Permission{Kind: permissions.Files, Subject: rule.Path, Access: rule.Access}.String()
+}
+
+// bind shows the host's path p inside.
+func (g *grants) bind(p string, rule permissions.FileRule) {
+	f, err := g.host.Look(p)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && rule.Access == permissions.Create:
+		f, err = g.create(p)
+	case errors.Is(err, fs.ErrNotExist) && !g.ask(rule):
+		g.notes = append(g.notes, fmt.Sprintf("%s gives nothing here: there is no %s", why(rule), p))
+		return
+	}
+	if err == nil {
+		err = g.refuse(p, f)
+	}
+	if err != nil {
+		g.fail(p, err)
+		return
+	}
+	s := Step{Do: Bind, Source: f.Path, Target: g.place(p, f.Path), ReadOnly: rule.Access < permissions.Write,
+		IsFile: !f.IsDir(), Hostile: true, Ino: f.Ino, Dev: f.Dev, Why: why(rule)}
+	g.binds = append(g.binds, s)
+}
+
+// refuse says why a path that exists cannot be granted.
+func (g *grants) refuse(p string, f Found) error {
+	switch {
+	case f.is(unix.S_IFIFO):
+		return hint.With(errors.New("it is a FIFO"), "only directories and regular files can be granted")
+	case f.is(unix.S_IFSOCK):
+		return hint.With(errors.New("it is a socket"), "services are granted by name: see `sandbox help permissions`, socket:")
+	case f.is(unix.S_IFCHR) || f.is(unix.S_IFBLK):
+		return hint.With(errors.New("it is a device"), "devices are granted by name: see `sandbox help permissions`, device:")
+	case !f.IsDir() && !f.is(unix.S_IFREG):
+		return errors.New("it is neither a directory nor a regular file")
+	case isReserved(f.Path):
+		return hint.With(fmt.Errorf("%s is reserved: it is the system's, or means something else inside", f.Path),
+			"files:host shows the host's system read-only in /run/host")
+	}
+	for _, own := range ownState(g.host) {
+		if below(f.Path, own) {
+			return hint.With(fmt.Errorf("%s holds what sandbox itself keeps", own), "no app can be given it; copy what you need elsewhere")
+		}
+	}
+	return nil
+}
+
+func (g *grants) fail(p string, err error) {
+	way := hint.Of(err)
+	if errors.Is(err, fs.ErrNotExist) {
+		err, way = errors.New("there is no such file or directory"), "make it first, or grant it with :create"
+	} else if errors.Is(err, unix.ELOOP) {
+		err, way = errors.New("its symbolic links lead in a circle"), "grant the directory itself"
+	} else if errors.Is(err, unix.EACCES) {
+		err = errors.New("you may not enter it yourself")
+	}
+	err = fmt.Errorf("cannot grant %s: %w", p, err)
+	if way != "" {
+		err = hint.With(err, "%s", way)
+	}
+	g.err = append(g.err, err)
+}
+
+// create plans to make a missing directory, and its parents, below the deepest
+// one that exists.
+func (g *grants) create(p string) (Found, error) {
+	var missing []string
+	dir := p
+	for {
+		f, err := g.host.Look(dir)
+		if err == nil {
+			if !f.IsDir() {
+				return Found{}, fmt.Errorf("%s is not a directory", dir)
+			}
+			real := f.Path
+			for i := len(missing) - 1; i >= 0; i-- {
+				real = path.Join(real, missing[i])
+				g.made = append(g.made, Made{Path: real, Mode: 0o755})
+			}
+			return Found{Path: real, Mode: unix.S_IFDIR | 0o755}, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) || dir == "/" {
+			return Found{}, err
+		}
+		missing = append(missing, path.Base(dir))
+		dir = path.Dir(dir)
+	}
+}
+
+// place is where a granted path appears: at its own name, or, when a wider
+// grant shows the place already, where that shows it, since a link on the way
+// is then seen as a link inside too.
+func (g *grants) place(p, real string) string {
+	at := p
+	for _, b := range g.binds {
+		if below(p, b.Target) && p != b.Target && below(real, b.Source) {
+			at = rebase(real, b.Source, b.Target)
+		}
+	}
+	return at
+}
+
+// inside lists where a host path can be seen, given all binds.
+func (g *grants) inside(real string) (places []string, writable bool) {
+	for _, b := range g.binds {
+		if below(real, b.Source) && !strings.HasPrefix(b.Target, "/run/host") {
+			places = append(places, rebase(real, b.Source, b.Target))
+			writable = writable || !b.ReadOnly
+		}
+	}
+	return places, writable
+}
+
+// deny covers what is denied wherever a grant shows it.
+func (g *grants) deny(rule permissions.FileRule) {
+	p, err := g.loc.Resolve(rule.Path)
+	if err != nil {
+		return
+	}
+	f, err := g.host.Look(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		g.denyMissing(p)
+		return
+	}
+	if err != nil {
+		g.err = append(g.err, fmt.Errorf("cannot deny %s: %w", p, err))
+		return
+	}
+	places, _ := g.inside(f.Path)
+	for _, at := range places {
+		switch {
+		case g.granted(at):
+			// The grant of the very path was carved away already.
+		case rule.Access >= permissions.Write:
+			g.cover = append(g.cover, Step{Do: Self, Target: at, ReadOnly: true, IsFile: !f.IsDir(), Hostile: true, Why: "deny " + why(rule)})
+		default:
+			g.cover = append(g.cover, Step{Do: Mask, Target: at, IsFile: !f.IsDir(), Hostile: true, Why: "deny " + why(rule)})
+		}
+	}
+	g.pin(f.Path)
+}
+
+// denyMissing holds the place of a denied path that does not exist yet: the
+// app must not be the one to make it.
+func (g *grants) denyMissing(p string) {
+	places, writable := g.inside(p)
+	if !writable {
+		return
+	}
+	f, err := g.create(p)
+	if err != nil {
+		g.err = append(g.err, fmt.Errorf("cannot deny %s: %w", p, err))
+		return
+	}
+	for _, at := range places {
+		g.cover = append(g.cover, Step{Do: Mask, Target: at, Hostile: true, Why: "deny " + p})
+	}
+	g.pin(f.Path)
+}
+
+func (g *grants) granted(target string) bool {
+	return slices.ContainsFunc(g.binds, func(s Step) bool { return s.Target == target })
+}
+
+// hideOwnState covers the project's own directories below any wider grant.
+func (g *grants) hideOwnState() {
+	for _, dir := range ownState(g.host) {
+		real := dir
+		f, err := g.host.Look(dir)
+		if err == nil {
+			real = f.Path
+		}
+		places, _ := g.inside(real)
+		if len(places) == 0 {
+			continue
+		}
+		if err != nil {
+			if _, err := g.create(dir); err != nil {
+				g.err = append(g.err, fmt.Errorf("cannot protect %s: %w", dir, err))
+				continue
+			}
+		}
+		for _, at := range places {
+			g.cover = append(g.cover, Step{Do: Mask, Target: at, Hostile: true, Why: "sandbox's own state"})
+		}
+		g.pin(real)
+	}
+}
+
+// guardHome covers the guarded paths below grants that are wider than they.
+func (g *grants) guardHome() {
+	for _, entry := range guardedHome {
+		p := path.Join(g.host.Home, entry.rel)
+		itself, inner := g.named(p)
+		if itself {
+			continue
+		}
+		real := p
+		f, err := g.host.Look(p)
+		missing := errors.Is(err, fs.ErrNotExist)
+		if err == nil {
+			real = f.Path
+		}
+		if home, herr := g.host.Look(g.host.Home); missing && herr == nil {
+			real = path.Join(home.Path, entry.rel)
+		}
+		places, writable := g.inside(real)
+		if len(places) == 0 || missing && !writable {
+			continue
+		}
+		file := entry.file
+		if err == nil {
+			file = !f.IsDir()
+		}
+		if missing {
+			g.make(real, entry)
+		}
+		s := Step{Do: Self, ReadOnly: true, IsFile: file, Hostile: true, Why: "guarded"}
+		switch {
+		case entry.hide && inner && !file: // an inner grant needs a place to stand on
+			s = Step{Do: Tmpfs, Size: 64 << 10, Inodes: 64, Mode: 0o700, Hostile: true, Why: "guarded"}
+		case entry.hide:
+			s.Do = Mask
+		}
+		for _, at := range places {
+			s.Target = at
+			g.cover = append(g.cover, s)
+		}
+		g.pin(real)
+		g.pinLink(p, real, missing)
+	}
+}
+
+// named reports whether a grant opens exactly p, and whether one opens
+// something below it.
+func (g *grants) named(p string) (itself, inner bool) {
+	for _, rule := range g.set.Files() {
+		if rule.Deny || rule.Path == "home" || rule.Path == "host" {
+			continue
+		}
+		at, err := g.loc.Resolve(rule.Path)
+		itself = itself || err == nil && at == p
+		inner = inner || err == nil && at != p && below(at, p)
+	}
+	return itself, inner
+}
+
+// make plans to create a guarded path that does not exist.
+func (g *grants) make(real string, entry guarded) {
+	if f, err := g.create(path.Dir(real)); err != nil {
+		g.err = append(g.err, fmt.Errorf("cannot protect %s: %w", real, err))
+		return
+	} else {
+		real = path.Join(f.Path, path.Base(real))
+	}
+	m := Made{Path: real, File: entry.file, Content: entry.content, Mode: entry.mode}
+	if !entry.file {
+		m.Mode = 0o700
+	}
+	g.made = append(g.made, m)
+}
+
+// pin makes mount points of the directories between a covered path and the
+// grant that shows it, so that none can be renamed away with the cover on it
+// and a new one put in its place.
+func (g *grants) pin(real string) {
+	for _, b := range g.binds {
+		if b.ReadOnly || !below(real, b.Source) {
+			continue
+		}
+		for dir := path.Dir(real); below(dir, b.Source) && dir != b.Source; dir = path.Dir(dir) {
+			at := rebase(dir, b.Source, b.Target)
+			if !g.covered(at) && !g.granted(at) {
+				g.cover = append(g.cover, Step{Do: Self, Target: at, Hostile: true, Why: "keeps its place"})
+			}
+		}
+	}
+}
+
+// pinLink holds a guarded name that is a symbolic link: the file it leads to
+// is covered, but the name could be replaced.
+func (g *grants) pinLink(p, real string, missing bool) {
+	home, err := g.host.Look(g.host.Home)
+	if err != nil || missing {
+		return
+	}
+	name := rebase(p, g.host.Home, home.Path)
+	if name == real {
+		return
+	}
+	places, writable := g.inside(name)
+	if !writable {
+		return
+	}
+	for _, at := range places {
+		if !g.covered(at) {
+			g.cover = append(g.cover, Step{Do: Self, Target: at, ReadOnly: true, Link: true, Hostile: true, Why: "keeps its place"})
+		}
+	}
+}
+
+func (g *grants) covered(target string) bool {
+	return slices.ContainsFunc(g.cover, func(s Step) bool { return s.Target == target })
+}

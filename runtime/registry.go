@@ -1,0 +1,244 @@
+package runtime
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sandbox/internal/disk"
+	"sandbox/internal/hint"
+	"sandbox/runtime/cgroup"
+)
+
+// Registry is the directory of running instances, one file for each. A file is
+// locked by its supervisor for as long as that lives, so one without a lock is
+// what a killed supervisor left behind; the kernel ended the app with it.
+type Registry struct{ dir string }
+
+// Entry is one running instance.
+type Entry struct {
+	Instance    string     `json:"instance"`
+	App         string     `json:"app"`
+	Version     string     `json:"version"`
+	Command     []string   `json:"command"`
+	PID         int        `json:"pid"` // of the instance's first process
+	Supervisor  int        `json:"supervisor"`
+	Started     time.Time  `json:"started"`
+	Permissions []string   `json:"permissions"`
+	Notes       []string   `json:"notes,omitempty"`
+	Group       cgroup.Ref `json:"group"`
+	Detached    bool       `json:"detached"`
+
+	registry *Registry
+	lock     *os.File
+}
+
+// OpenRegistry finds the user's registry, in the session's runtime directory
+// or, where a session has none (su, a container), in a directory of the user's
+// own below /tmp. Others can neither read nor plant anything there.
+func OpenRegistry(host *Host) (*Registry, error) {
+	base := host.Dirs.Runtime
+	if base == "" {
+		base = filepath.Join("/run/user", strconv.Itoa(host.UID))
+		if _, err := os.Stat(base); err == nil {
+			base = filepath.Join(base, "sandbox")
+		} else {
+			base = filepath.Join(os.TempDir(), "sandbox-"+strconv.Itoa(host.UID))
+		}
+	}
+	dir := filepath.Join(base, "instances")
+	for _, d := range []string{base, dir} {
+		if err := disk.PrivateDir(d); err != nil {
+			return nil, hint.With(fmt.Errorf("cannot keep a list of instances: %w", err),
+				"set XDG_RUNTIME_DIR to a directory of your own with mode 0700")
+		}
+	}
+	return &Registry{dir}, nil
+}
+
+// ValidInstance reports whether a name can be an instance's: it becomes a file
+// name and the name of a control group.
+func ValidInstance(name string) bool {
+	if name == "" || len(name) > 64 || name[0] == '-' || name[0] == '.' {
+		return false
+	}
+	return !strings.ContainsFunc(name, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_' || r == '.')
+	})
+}
+
+func (r *Registry) file(name string) string   { return filepath.Join(r.dir, name+".json") }
+func (r *Registry) socket(name string) string { return filepath.Join(r.dir, name+".sock") }
+
+// add lists an instance under its name and holds the lock on it.
+func (r *Registry) add(e *Entry) error {
+	if !ValidInstance(e.Instance) {
+		return fmt.Errorf("cannot name an instance %q", e.Instance)
+	}
+	data, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("internal error: %w", err)
+	}
+	f, err := os.CreateTemp(r.dir, ".new-*")
+	if err != nil {
+		return fmt.Errorf("cannot list the instance: %w", err)
+	}
+	fail := func(err error) error {
+		os.Remove(f.Name())
+		f.Close()
+		return err
+	}
+	// The lock goes with the file, so it is held before the name appears.
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return fail(fmt.Errorf("cannot list the instance: %w", err))
+	}
+	if _, err := f.Write(data); err != nil {
+		return fail(diskError(fmt.Errorf("cannot list the instance: %w", err)))
+	}
+	if err := os.Link(f.Name(), r.file(e.Instance)); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			if old, _ := r.load(e.Instance); old == nil {
+				os.Remove(r.file(e.Instance))
+				err = os.Link(f.Name(), r.file(e.Instance))
+			} else {
+				return fail(hint.With(fmt.Errorf("cannot start a second instance called %q", e.Instance), "choose another --name, or stop the first"))
+			}
+		}
+		if err != nil {
+			return fail(fmt.Errorf("cannot list the instance: %w", err))
+		}
+	}
+	os.Remove(f.Name())
+	e.registry, e.lock = r, f
+	return nil
+}
+
+// remove takes the instance off the list. It must come before its first
+// process is reaped: as long as the name is there, the pid is the instance's.
+func (e *Entry) remove() {
+	os.Remove(e.registry.file(e.Instance))
+	os.Remove(e.registry.socket(e.Instance))
+	e.lock.Close()
+}
+
+// load reads one entry; nil when no supervisor stands behind it any more.
+func (r *Registry) load(name string) (*Entry, error) {
+	f, err := os.OpenFile(r.file(name), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil || int(st.Uid) != os.Geteuid() || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > 1<<20 {
+		return nil, fmt.Errorf("cannot believe %s: not a file of ours", r.file(name))
+	}
+	if unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) == nil {
+		return nil, nil
+	}
+	e := &Entry{registry: r}
+	if err := json.NewDecoder(f).Decode(e); err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w", r.file(name), err)
+	}
+	if e.Instance != name || e.PID <= 1 {
+		return nil, fmt.Errorf("cannot believe %s: it names instance %q with pid %d", r.file(name), e.Instance, e.PID)
+	}
+	return e, nil
+}
+
+// List returns the running instances, oldest first, and clears away what
+// killed supervisors left.
+func (r *Registry) List() ([]*Entry, error) {
+	names, err := os.ReadDir(r.dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list instances: %w", err)
+	}
+	var out []*Entry
+	for _, n := range names {
+		name, ok := strings.CutSuffix(n.Name(), ".json")
+		if !ok || !ValidInstance(name) {
+			continue
+		}
+		e, err := r.load(name)
+		switch {
+		case err == nil && e != nil:
+			out = append(out, e)
+		case err == nil:
+			os.Remove(r.file(name))
+			os.Remove(r.socket(name))
+		}
+	}
+	slices.SortFunc(out, func(a, b *Entry) int { return a.Started.Compare(b.Started) })
+	return out, nil
+}
+
+// ErrNoInstance is returned for a name that no running instance has.
+var ErrNoInstance = errors.New("no such instance")
+
+// Find returns the instance that name means: its own name, or the app's id or
+// the id's last part when only one instance of it runs.
+func (r *Registry) Find(name string) (*Entry, error) {
+	all, err := r.List()
+	if err != nil {
+		return nil, err
+	}
+	var match []*Entry
+	for _, e := range all {
+		if e.Instance == name {
+			return e, nil
+		}
+		if e.App == name || strings.EqualFold(e.App[strings.LastIndex(e.App, ".")+1:], name) {
+			match = append(match, e)
+		}
+	}
+	switch len(match) {
+	case 0:
+		return nil, hint.With(fmt.Errorf("cannot find %q: %w", name, ErrNoInstance), "see `sandbox ps`")
+	case 1:
+		return match[0], nil
+	}
+	names := make([]string, len(match))
+	for i, e := range match {
+		names[i] = e.Instance
+	}
+	return nil, hint.With(fmt.Errorf("cannot choose: %d instances of %s run", len(match), name), "name one of %s", strings.Join(names, ", "))
+}
+
+// open returns a pidfd of the instance's first process. The entry is still
+// there after the descriptor is open, so the number had not been reused.
+func (e *Entry) open() (int, error) {
+	if e.PID <= 1 {
+		return -1, fmt.Errorf("internal error: pid %d", e.PID)
+	}
+	fd, err := unix.PidfdOpen(e.PID, 0)
+	if err != nil {
+		return -1, fmt.Errorf("cannot reach %s: %w", e.Instance, ErrNoInstance)
+	}
+	again, err := e.registry.load(e.Instance)
+	if err != nil || again == nil || again.PID != e.PID {
+		unix.Close(fd)
+		return -1, fmt.Errorf("cannot reach %s: %w", e.Instance, ErrNoInstance)
+	}
+	return fd, nil
+}
+
+// Signal sends sig to the app, or with SIGKILL ends the whole instance.
+func (e *Entry) Signal(sig unix.Signal) error {
+	fd, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.PidfdSendSignal(fd, sig, nil, 0); err != nil {
+		return fmt.Errorf("cannot signal %s: %w", e.Instance, err)
+	}
+	return nil
+}
