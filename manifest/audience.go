@@ -22,7 +22,8 @@ func (r *reader) audience(n *node, schema, who string) {
 	if end == 0 { // an inline table has no key
 		at, end = n.at, n.at+1
 	}
-	for _, k := range r.rows {
+	for i := range r.keys {
+		k := &r.keys[i]
 		name, ok := below(k.Path, schema)
 		if !ok {
 			continue

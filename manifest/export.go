@@ -13,35 +13,27 @@ const maxExports = 256
 // files may have outside. The rule of names keeps a bundle from replacing a
 // file of the system or of another bundle.
 type exportClass struct {
-	name, summary, example string
-	allowed                string // the rule in words, for hints
-	fits                   func(m *Manifest, name string) bool
-	into                   func(*Exports) *[]Export
+	name    string
+	allowed string // the rule in words, for hints
+	fits    func(m *Manifest, name string) bool
+	into    func(*Exports) *[]Export
 }
 
 var exportClasses = []exportClass{
-	{"desktop", "Desktop entries. The name outside is ID.desktop or ID.SUFFIX.desktop.",
-		`[{ path = "/usr/share/applications/nano.desktop", name = "org.gnu.Nano.desktop" }]`,
-		"the id, perhaps .SUFFIX, then .desktop", idName(".desktop"), func(e *Exports) *[]Export { return &e.Desktop }},
-	{"icons", "Icons, png or svg. The name outside is the ID, perhaps with .SUFFIX or -symbolic.",
-		`["share/icons/hicolor/scalable/apps/org.gnu.Nano.svg"]`,
-		"the id, perhaps .SUFFIX or -symbolic, then .png or .svg", iconName, func(e *Exports) *[]Export { return &e.Icons }},
-	{"man", "Manual pages. The name outside starts with the name of a command.", `["share/man/man1/nano.1"]`,
-		"the name of a command of this bundle, perhaps with more, then .SECTION", manName, func(e *Exports) *[]Export { return &e.Man }},
-	{"mime", "Packages of shared-mime-info. The name outside is ID.xml or ID.SUFFIX.xml.", `["share/mime/packages/org.gnu.Nano.xml"]`,
-		"the id, perhaps .SUFFIX, then .xml", idName(".xml"), func(e *Exports) *[]Export { return &e.Mime }},
-	{"metainfo", "AppStream descriptions. The name outside is ID.metainfo.xml.", `["share/metainfo/org.gnu.Nano.metainfo.xml"]`,
-		"the id, then .metainfo.xml", idName(".metainfo.xml"), func(e *Exports) *[]Export { return &e.Metainfo }},
-	{"completions", "Shell completions. They are code that runs in the user's shell, outside the sandbox. The name outside is NAME, NAME.bash, NAME.fish or _NAME of a command.",
-		`["share/bash-completion/completions/nano"]`,
-		"the name of a command of this bundle, as bash, zsh or fish wants it", completionName, func(e *Exports) *[]Export { return &e.Completions }},
+	{"desktop", "the id, perhaps .SUFFIX, then .desktop", desktopName, func(e *Exports) *[]Export { return &e.Desktop }},
+	{"icons", "the id, perhaps .SUFFIX or -symbolic, then .png or .svg", iconName, func(e *Exports) *[]Export { return &e.Icons }},
+	{"man", "the name of a command of this bundle, perhaps with more, then .SECTION", manName, func(e *Exports) *[]Export { return &e.Man }},
+	{"mime", "the id, perhaps .SUFFIX, then .xml", mimeName, func(e *Exports) *[]Export { return &e.Mime }},
+	{"metainfo", "the id, then .metainfo.xml", metainfoName, func(e *Exports) *[]Export { return &e.Metainfo }},
+	{"completions", "the name of a command of this bundle, as bash, zsh or fish wants it", completionName, func(e *Exports) *[]Export { return &e.Completions }},
 }
 
 func (r *reader) export(n *node, path string) { r.table(n, "export.", path+".") }
 
-// exportClass reads one array; the rule of names waits until all names of
-// commands are known.
-func (r *reader) exportClass(class exportClass, n *node, path string) {
+// exportArray reads the array of one class; the rule of names waits until all
+// names of commands are known.
+func (r *reader) exportArray(n *node, path string) {
+	class := exportClasses[slices.IndexFunc(exportClasses, func(c exportClass) bool { return path == "export."+c.name })]
 	list := class.into(&r.m.Exports)
 	for i, elem := range n.elems {
 		if i >= maxExports {
@@ -129,24 +121,27 @@ func isFileName(name string) bool {
 }
 
 // idName allows ID+ext and ID.SUFFIX+ext.
-func idName(ext string) func(*Manifest, string) bool {
-	return func(m *Manifest, name string) bool {
-		stem, ok := strings.CutSuffix(name, ext)
-		if !ok {
-			return false
-		}
-		if stem == string(m.ID) {
-			return true
-		}
-		suffix, ok := strings.CutPrefix(stem, string(m.ID)+".")
-		return ok && checkIDElement(suffix) == nil
+func idName(m *Manifest, name, ext string) bool {
+	stem, ok := strings.CutSuffix(name, ext)
+	if !ok {
+		return false
 	}
+	if stem == string(m.ID) {
+		return true
+	}
+	suffix, ok := strings.CutPrefix(stem, string(m.ID)+".")
+	return ok && checkIDElement(suffix) == nil
 }
+
+func desktopName(m *Manifest, name string) bool { return idName(m, name, ".desktop") }
+func mimeName(m *Manifest, name string) bool    { return idName(m, name, ".xml") }
+
+func metainfoName(m *Manifest, name string) bool { return name == string(m.ID)+".metainfo.xml" }
 
 func iconName(m *Manifest, name string) bool {
 	for _, ext := range []string{".png", ".svg"} {
 		if stem, ok := strings.CutSuffix(name, ext); ok {
-			return idName("")(m, strings.TrimSuffix(stem, "-symbolic"))
+			return idName(m, strings.TrimSuffix(stem, "-symbolic"), "")
 		}
 	}
 	return false

@@ -40,17 +40,13 @@ func Parse(name string, data []byte) (*Manifest, error) {
 // reader turns the tree into a Manifest, key by key along the table of Keys.
 type reader struct {
 	*text
-	rows   []key
-	keys   map[string]key // by Path
+	keys   []key
 	m      *Manifest
 	source *Source // the one being read
 }
 
 func read(t *text, root *node) *Manifest {
-	r := &reader{text: t, keys: map[string]key{}, rows: keyTable(), m: &Manifest{file: t.file, where: map[string]place{}}}
-	for _, k := range r.rows {
-		r.keys[k.Path] = k
-	}
+	r := &reader{text: t, keys: keyTable, m: &Manifest{file: t.file, where: map[string]place{}}}
 	r.checkStrings(root)
 	r.table(root, "", "")
 	r.m.setDefaults()
@@ -87,12 +83,13 @@ func (r *reader) table(n *node, schema, path string) {
 			return
 		}
 		child := n.items[name]
-		k, ok := r.keys[schema+name]
-		if !ok || name == "NAME" {
+		at := slices.IndexFunc(r.keys, func(k key) bool { return k.Path == schema+name })
+		if at < 0 || name == "NAME" {
 			known := r.names(schema)
 			r.badKey(child, cmp.Or(keyHint(name, known), r.elsewhere(name)), "unknown key %q", name)
 			continue
 		}
+		k := r.keys[at]
 		if !r.is(child, k.want, strconv.Quote(name)) {
 			continue
 		}
@@ -105,7 +102,7 @@ func (r *reader) table(n *node, schema, path string) {
 
 // elsewhere says where a key belongs that stands in the wrong table.
 func (r *reader) elsewhere(name string) string {
-	for _, k := range r.rows {
+	for _, k := range r.keys {
 		if strings.HasSuffix(k.Path, "."+name) && !strings.Contains(k.Path, "NAME") {
 			return fmt.Sprintf("did you mean %q?", k.Path)
 		}
@@ -116,7 +113,7 @@ func (r *reader) elsewhere(name string) string {
 // names lists the keys directly below a prefix.
 func (r *reader) names(schema string) []string {
 	var names []string
-	for _, k := range r.rows {
+	for _, k := range r.keys {
 		if name, ok := below(k.Path, schema); ok && name != "NAME" {
 			names = append(names, name)
 		}

@@ -18,6 +18,8 @@ const MaxSize = 1 << 20
 // CVE-2023-28101 (terminal escapes).
 func badRune(r rune) string {
 	switch {
+	case r >= ' ' && r <= '~': // nearly all there is
+		return ""
 	case r == 0:
 		return "NUL character"
 	case r == '\uFEFF':
@@ -68,7 +70,7 @@ func badText(s string, multiline bool) (offset int, why string) {
 			return i, why
 		}
 		marks++
-		if !unicode.Is(unicode.M, r) {
+		if r < utf8.RuneSelf || !unicode.Is(unicode.M, r) {
 			marks = 0
 		}
 		if marks > maxMarks {
