@@ -27,7 +27,6 @@ const (
 // manager is a connection to systemd, through a bus or direct.
 type manager struct {
 	conn *dbus.Conn
-	raw  net.Conn
 }
 
 func dialManager(ctx context.Context, u *Unit) (*manager, error) {
@@ -48,7 +47,12 @@ func dialManager(ctx context.Context, u *Unit) (*manager, error) {
 		// that a call ends by what it was waiting for.
 		raw.SetDeadline(deadline.Add(200 * time.Millisecond))
 	}
-	conn, err := dbus.NewConn(raw)
+	shaken, err := authenticate(raw, unix.Geteuid())
+	if err != nil {
+		raw.Close()
+		return fail(err)
+	}
+	conn, err := dbus.NewConn(shaken)
 	if err != nil {
 		raw.Close()
 		return fail(err)
@@ -60,7 +64,7 @@ func dialManager(ctx context.Context, u *Unit) (*manager, error) {
 		conn.Close()
 		return fail(err)
 	}
-	return &manager{conn, raw}, nil
+	return &manager{conn}, nil
 }
 
 func (m *manager) close() { m.conn.Close() }

@@ -385,3 +385,36 @@ func TestBusPropertiesOrder(t *testing.T) {
 		t.Errorf("%q, want %q", names, want)
 	}
 }
+
+func TestAuthenticate(t *testing.T) {
+	for _, tc := range []struct {
+		name, answer string
+		ok           bool
+	}{
+		{"accepted", "OK 1234deadbeef\r\n", true},
+		{"rejected", "REJECTED EXTERNAL\r\n", false},
+		{"no answer", "", false},
+		{"not D-Bus", "HTTP/1.1 400 Bad Request\r\n", false},
+		{"endless line", strings.Repeat("O", 1<<16), false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			us, them := net.Pipe()
+			defer us.Close()
+			got := make(chan string, 1)
+			go func() {
+				defer them.Close()
+				line := make([]byte, 100)
+				n, _ := them.Read(line)
+				got <- string(line[:n])
+				them.Write([]byte(tc.answer))
+			}()
+			_, err := authenticate(us, 1000)
+			if (err == nil) != tc.ok {
+				t.Errorf("%v", err)
+			}
+			if said := <-got; said != "\x00AUTH EXTERNAL 31303030\r\nBEGIN\r\n" {
+				t.Errorf("said %q", said)
+			}
+		})
+	}
+}
