@@ -531,14 +531,15 @@ func (c *compiler) overlay(s *Step) {
 }
 
 // namespaceCeilings bound what can be made inside, by the user namespace's own
-// limits: the second wall behind the filter (CVE-2021-41133). The mount
-// namespaces leave room for live changes, which need one at a time.
+// limits: the second wall behind the filter (CVE-2021-41133). Live changes need
+// a mount namespace at a time, and each command that enters a cgroup namespace;
+// the app has no capability to make either.
 var namespaceCeilings = []struct {
 	name string
 	max  string
 }{
 	{"user_namespaces", "0"}, {"pid_namespaces", "0"}, {"net_namespaces", "0"}, {"ipc_namespaces", "0"},
-	{"uts_namespaces", "0"}, {"time_namespaces", "0"}, {"cgroup_namespaces", "1"}, {"mnt_namespaces", "16"},
+	{"uts_namespaces", "0"}, {"time_namespaces", "0"}, {"cgroup_namespaces", "64"}, {"mnt_namespaces", "16"},
 	// Counted against the user's own limit too, which an app must not use up.
 	{"inotify_instances", "64"},
 }
@@ -609,10 +610,8 @@ func (c *compiler) session() {
 	c.call(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, int(unix.SIGKILL))
 	c.name("wait for the supervisor")
 	c.gate()
-	if !slices.Contains(c.plan.Features, "userns") || !c.joins {
-		c.name("leave the host's cgroups")
-		c.call(unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP)
-	}
+	c.name("leave the host's cgroups")
+	c.call(unix.SYS_UNSHARE, unix.CLONE_NEWCGROUP)
 	c.name("limit further namespaces")
 	for i, fd := range c.limits {
 		c.write(fd, namespaceCeilings[i].max)

@@ -146,19 +146,23 @@ func (s *supervisor) obey(o order) answer {
 func (s *supervisor) pause() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if err := s.group.Freeze(ctx); err == nil {
-		return nil
+	if err := s.group.Freeze(ctx); err != nil {
+		if err := s.proc.signal(steerPause); err != nil {
+			return err
+		}
 	}
-	return s.proc.signal(steerPause)
+	return s.entry.mark(true)
 }
 
 func (s *supervisor) resume() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	if err := s.group.Thaw(ctx); err == nil {
-		return nil
+	if err := s.group.Thaw(ctx); err != nil {
+		if err := s.proc.signal(steerResume); err != nil {
+			return err
+		}
 	}
-	return s.proc.signal(steerResume)
+	return s.entry.mark(false)
 }
 
 // command sends an order to the entry's supervisor.

@@ -78,6 +78,30 @@ func ValidInstance(name string) bool {
 
 func (r *Registry) file(name string) string   { return filepath.Join(r.dir, name+".json") }
 func (r *Registry) socket(name string) string { return filepath.Join(r.dir, name+".sock") }
+func (r *Registry) paused(name string) string { return filepath.Join(r.dir, name+".paused") }
+
+// clear removes every file of an instance.
+func (r *Registry) clear(name string) {
+	for _, f := range []string{r.file(name), r.socket(name), r.paused(name)} {
+		os.Remove(f)
+	}
+}
+
+// Paused reports whether the instance is frozen by Pause.
+func (e *Entry) Paused() bool {
+	_, err := os.Lstat(e.registry.paused(e.Instance))
+	return err == nil
+}
+
+// mark notes for others that the instance is paused, or is not.
+func (e *Entry) mark(paused bool) error {
+	name := e.registry.paused(e.Instance)
+	if !paused {
+		os.Remove(name)
+		return nil
+	}
+	return disk.WriteFile(name, nil, 0o600)
+}
 
 // add lists an instance under its name and holds the lock on it.
 func (r *Registry) add(e *Entry) error {
@@ -125,8 +149,7 @@ func (r *Registry) add(e *Entry) error {
 // remove takes the instance off the list. It must come before its first
 // process is reaped: as long as the name is there, the pid is the instance's.
 func (e *Entry) remove() {
-	os.Remove(e.registry.file(e.Instance))
-	os.Remove(e.registry.socket(e.Instance))
+	e.registry.clear(e.Instance)
 	e.lock.Close()
 }
 
@@ -172,8 +195,7 @@ func (r *Registry) List() ([]*Entry, error) {
 		case err == nil && e != nil:
 			out = append(out, e)
 		case err == nil:
-			os.Remove(r.file(name))
-			os.Remove(r.socket(name))
+			r.clear(name)
 		}
 	}
 	slices.SortFunc(out, func(a, b *Entry) int { return a.Started.Compare(b.Started) })

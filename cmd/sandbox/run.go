@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,7 +25,7 @@ func runRun(a cli.Args) error {
 	}
 	switch {
 	case a.Has("dry-run") && a.Has("json"):
-		return printJSON(opt.Plan)
+		return cli.WriteJSON(os.Stdout, opt.Plan)
 	case a.Has("dry-run"):
 		fmt.Print(opt.Plan)
 		return nil
@@ -255,11 +254,4 @@ func result(status int, err error) error {
 		return nil
 	}
 	return cli.Status{Code: status}
-}
-
-func printJSON(v any) error {
-	enc := json.NewEncoder(os.Stdout)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }

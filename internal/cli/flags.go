@@ -175,3 +175,22 @@ func (v *Verb) unknown(shown, name string) error {
 func (v *Verb) usage(format string, args ...any) error {
 	return Usagef("see 'sandbox "+v.Name+" --help'", format, args...)
 }
+
+// TakesValue reports whether a flag, as written, takes the argument after it.
+func (v *Verb) TakesValue(arg string) bool {
+	if name, long := strings.CutPrefix(arg, "--"); long {
+		f := v.flag(func(f *Flag) bool { return f.Name == name })
+		return f != nil && f.Arg != ""
+	}
+	if len(arg) < 2 {
+		return false
+	}
+	// In -xy only the last letter can reach for the next argument.
+	for i := 1; i < len(arg); i++ {
+		f := v.flag(func(f *Flag) bool { return f.Short == arg[i:i+1] })
+		if f == nil || f.Arg != "" {
+			return f != nil && i == len(arg)-1
+		}
+	}
+	return false
+}

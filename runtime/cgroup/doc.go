@@ -30,8 +30,8 @@
 //	       only when limits are asked for.
 //	v1     Groups in the v1 hierarchies that we may write: root, on hybrid
 //	       hosts. Entering costs one write for each hierarchy, the first up to
-//	       8 ms, the rest little. When memory runs out, v1 kills the largest
-//	       process of the group, not all of them; it slows reads and direct
+//	       8 ms, the rest 0.03 ms. When memory runs out, v1 kills the largest
+//	       process of the group only: OOM tells the supervisor. It slows reads and direct
 //	       writes down, not writes through the page cache. Without the v2 part
 //	       of a hybrid host the freezer serves to freeze and kill. Made only
 //	       when limits are asked for.
@@ -41,8 +41,9 @@
 //	       return ErrNoGroup, and the launcher signals the processes.
 //
 // Files is RLIMIT_NOFILE in every mode, Time is for the supervisor's timer.
-// Groups of v1 and v2 lie below the caller's own group, so an instance
-// stays inside the limits that its caller has.
+// Groups lie below the caller's own group or, in mode V2, beside it in the same
+// unit, so an instance stays inside the limits that its caller's unit has. A scope
+// is a unit of its own.
 //
 // # What it trusts
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"strings"
 	"time"
@@ -19,6 +20,7 @@ type Group struct {
 	plan  Plan
 	dirs  []*dir // the unified one, if any, first
 	notes []Degraded
+	oom   *os.File // of OOM; nil when nobody asked
 }
 
 // dir is a group's directory in one hierarchy, held open: its files are
@@ -250,6 +252,10 @@ func (d *dir) holds(all []membership) bool {
 
 // Close lets go of the descriptors; the group itself stays.
 func (g *Group) Close() {
+	if g.oom != nil {
+		g.oom.Close() // ends the goroutine of OOM
+		g.oom = nil
+	}
 	for _, d := range g.dirs {
 		unix.Close(d.fd)
 	}

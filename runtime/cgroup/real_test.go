@@ -57,6 +57,43 @@ func TestOutOfMemoryStaysInside(t *testing.T) {
 	}
 }
 
+// On v1 the kernel kills one process; the caller is told, to end the others.
+func TestOOMIsTold(t *testing.T) {
+	for _, tc := range []struct {
+		name, victim string
+		told         bool
+	}{{"a child takes too much", "child allocate 200", true}, {"a child takes little", "child allocate 5", false}} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := Unlimited()
+			l.Memory = 64 << 20
+			g, a := start(t, planFor(t, l, V1), "sleep")
+			oom, err := g.OOM()
+			if err != nil || oom == nil {
+				t.Fatalf("OOM: %v", err)
+			}
+			child := newApp(t, strings.TrimPrefix(tc.victim, "child "))
+			child.run(t, g.FD())
+			if err := g.Add(child.Process.Pid); err != nil {
+				t.Fatal(err)
+			}
+			child.open(t)
+			child.signal(t)
+			select {
+			case <-oom:
+				if !tc.told {
+					t.Error("told of nothing")
+				}
+			case <-time.After(500 * time.Millisecond):
+				if tc.told {
+					t.Error("not told within half a second")
+				}
+			}
+			a.Process.Kill()
+			a.Wait()
+		})
+	}
+}
+
 func TestPidsLimit(t *testing.T) {
 	for _, tc := range []struct {
 		name     string

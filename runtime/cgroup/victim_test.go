@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -66,6 +67,17 @@ func victim(v string) {
 		}
 		fmt.Println(started)
 		os.Exit(0)
+	case "create": // a group below the own one, by the plan in the environment
+		var p Plan
+		check(json.Unmarshal([]byte(os.Getenv("PLAN")), &p))
+		g, err := Create(p)
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		own, _ := os.ReadFile("/proc/self/cgroup")
+		fmt.Println(string(own))
+		check(g.Remove(context.Background()))
 	case "bomb": // until killed; bounded in time should that fail
 		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
 			c := exec.Command("/proc/self/exe")

@@ -60,7 +60,7 @@ func (r *Relay) readMaster() int {
 		return 0
 	}
 	for {
-		n, err := unix.Read(r.master, r.buf[Room:])
+		n, err := readNow(r.master, r.buf[Room:])
 		switch {
 		case err == unix.EINTR:
 			continue
@@ -70,6 +70,7 @@ func (r *Relay) readMaster() int {
 			r.ended = true // EIO: no slave is open any more
 			return 0
 		}
+		r.busy = true
 		before := r.filter.queries
 		r.out = r.filter.Apply(r.buf[:Room+n])
 		if r.filter.queries != before {
@@ -86,7 +87,7 @@ func (r *Relay) flush() bool {
 			r.out = nil
 			break
 		}
-		n, err := unix.Write(r.user.out, r.out)
+		n, err := r.user.write(r.out)
 		switch {
 		case err == unix.EINTR:
 		case err == unix.EAGAIN:
@@ -118,7 +119,7 @@ func (r *Relay) pumpIn() {
 		}
 	}
 	for len(r.in) > 0 {
-		n, err := unix.Write(r.master, r.in)
+		n, err := writeNow(r.master, r.in)
 		switch {
 		case err == unix.EINTR:
 		case err != nil:
@@ -165,7 +166,14 @@ func (r *Relay) wait(timeout int) {
 	case timeout < 0 && r.wanted && !r.reading && r.master >= 0:
 		timeout = 1000 // nothing tells us when "fg" hands the terminal to a running job
 	}
-	n, err := unix.Poll(fds[:], timeout)
+	n, err := 0, error(nil)
+	if r.busy && timeout != 0 {
+		n, err = pollShort(fds[:])
+	}
+	if n == 0 && err == nil {
+		r.busy = false
+		n, err = unix.Poll(fds[:], timeout)
+	}
 	if err != nil {
 		return
 	}

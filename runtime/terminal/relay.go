@@ -43,6 +43,7 @@ type Relay struct {
 	inbuf     []byte
 	in        []byte // part of inbuf not yet written to the app
 	keys      bool   // input is waiting at the user's terminal
+	busy      bool   // the app has just written: more is likely within a millisecond
 	more      bool   // the app's output was left unread for fairness
 	reading   bool   // the terminal is taken: raw, and its input goes to the app
 	wanted    bool   // the app is in its pty's foreground and expects the keyboard

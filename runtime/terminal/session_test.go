@@ -30,6 +30,8 @@ func TestMain(m *testing.M) {
 		shell()
 	case "supervisor":
 		os.Exit(supervise())
+	case "relay":
+		os.Exit(relayFile(os.Args[1]))
 	case "init":
 		initProcess()
 	default:

@@ -66,6 +66,14 @@ func (u *user) close() {
 	}
 }
 
+// write may block on a descriptor that is not our own.
+func (u *user) write(p []byte) (int, error) {
+	if u.owned {
+		return writeNow(u.out, p)
+	}
+	return unix.Write(u.out, p)
+}
+
 // foreground says whether the terminal is ours to change. A terminal that does
 // not control us has no job control for us (ENOTTY).
 func (u *user) foreground() bool {

@@ -1,0 +1,91 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sandbox/runtime/cgroup"
+)
+
+// Stop asks the app to end and, when it has not after the timeout, ends the
+// instance. It returns when nothing of it is left, and says whether force was
+// needed.
+func (e *Entry) Stop(timeout time.Duration) (forced bool, err error) {
+	fd, err := e.open()
+	if err != nil {
+		return false, err
+	}
+	defer unix.Close(fd)
+	if err := unix.PidfdSendSignal(fd, unix.SIGTERM, nil, 0); err != nil && err != unix.ESRCH {
+		return false, fmt.Errorf("cannot signal %s: %w", e.Instance, err)
+	}
+	// A paused app hears nothing until it goes on.
+	if e.Paused() {
+		e.Resume()
+	}
+	if waitGone(fd, timeout) {
+		e.waitUnlisted()
+		return false, nil
+	}
+	return true, e.end(fd)
+}
+
+// Kill ends the instance at once.
+func (e *Entry) Kill() error {
+	fd, err := e.open()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	return e.end(fd)
+}
+
+// end kills pid 1, with which the kernel kills every other process of the
+// namespace. A group is killed as well: on v1 a frozen process would not die.
+func (e *Entry) end(fd int) error {
+	err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	if err != nil && err != unix.ESRCH {
+		return fmt.Errorf("cannot kill %s: %w", e.Instance, err)
+	}
+	if group, err := cgroup.Open(e.Group); err == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if err := group.Kill(ctx); err != nil && !errors.Is(err, cgroup.ErrNoGroup) {
+			group.Thaw(ctx)
+		}
+		group.Close()
+	}
+	if !waitGone(fd, 10*time.Second) {
+		return fmt.Errorf("cannot kill %s: a process of it hangs in the kernel", e.Instance)
+	}
+	e.waitUnlisted()
+	return nil
+}
+
+// waitUnlisted waits for the supervisor to clear up, so that the name is free
+// and ps no longer shows it when the caller returns.
+func (e *Entry) waitUnlisted() {
+	for range 200 {
+		if again, _ := e.registry.load(e.Instance); again == nil || again.PID != e.PID {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// waitGone waits until the process behind a pidfd has ended.
+func waitGone(fd int, timeout time.Duration) bool {
+	deadline := time.Now().Add(timeout)
+	for {
+		left := max(time.Until(deadline), 0)
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left.Milliseconds()))
+		if err == unix.EINTR {
+			continue
+		}
+		return n > 0
+	}
+}
