@@ -82,6 +82,7 @@ func TestKeysThatDecodersMatchLoosely(t *testing.T) {
 		{"empty key", base + "\"\" = 1\n", `unknown key ""`},
 		{"table by header and dots", base + "[build]\n[export]\nman = []\n[build]\nsteps = []\n", `key "build" is defined twice`},
 		{"header into a closed table", base + "limits = { memory = \"1G\" }\n[limits.memory]\n", "limits"},
+		{"string that one parser ends earlier", base + "args = [\"\"\"\\\\\"\"\"\"\"\", \"--x\"]\n", "sandbox.toml:4:"},
 		{"the placeholder of the table of keys", base + "[env]\nA = \"b\"\n[permissions.NAME]\n", "NAME"},
 	}
 	for _, c := range cases {

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -38,14 +39,15 @@ var tricky = []string{
 	"[ a . 'b' ]\nc = true\r\nd = false\r\n",
 	"[a]\n[b]\n[a.c]\n", "[a.b]\n[a]\n", "[a]\nb.c = 1\n[a.b]\n", "a = 1\na = 2", "[a]\n[a]", "a.b = 1\n[a]\n",
 	"a = []\n[[a]]\n", "[[a]]\n[a]\n", "a = { b = 1 }\n[a.c]\n", "a = { b = 1 }\na.c = 2",
-	"a = 0_1", "a = 1__0", "a = .1", "a = 1.", "a = 2020-13-01", "a = tru", "a = \"\\uD800\"", "a = [1 2]", "a = {b=1 c=2}",
+	"a = \"\"\"\\\\\"\"\"\"\"\"", "a = 0_1", "a = 1__0", "a = .1", "a = 1.", "a = 2020-13-01", "a = tru", "a = \"\\uD800\"", "a = [1 2]", "a = {b=1 c=2}",
 	"a = \"\\ \"", "a = \"\"\"\\ x\"\"\"", "a == 1", "= 1", "[]", "[a", "[[a]", "a = [[[[[[[[[1]]]]]]]]]",
 }
 
 // FuzzScan holds the scanner to the decoder: a text that the decoder accepts,
-// the scanner accepts, finding the same keys and values. It may be stricter in
-// one point: the decoder lets a header add to a table that an inline table or
-// a dotted key has closed, which TOML forbids.
+// the scanner accepts, finding the same keys and values. It is stricter in two
+// points, in which the decoder accepts what TOML forbids: a header that adds to
+// a table which an inline table or a dotted key has closed, and six quotes at
+// the end of a multi-line string, when a backslash stands before them.
 func FuzzScan(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -61,7 +63,7 @@ func FuzzScan(f *testing.F) {
 			return
 		}
 		if syntax != nil {
-			if bounded(syntax.text) {
+			if bounded(syntax.text) || bytes.Contains(data, []byte(`\""""""`)) {
 				return
 			}
 			t.Fatalf("decoder accepts, scanner says: %d: %s", syntax.at, syntax.text)
