@@ -85,8 +85,8 @@ func (b *builder) set() Set {
 		g := &s.grants[i]
 		g.weak = g.indivisible() && (len(g.except) > 0 || slices.ContainsFunc(s.denies, func(d rule) bool { return d.Kind == g.Kind }))
 	}
-	s.dropDenies()
 	s.dropGrants()
+	s.dropDenies()
 	slices.SortFunc(s.denies, func(a, b rule) int { return compare(a.Permission, b.Permission) })
 	slices.SortFunc(s.limits, func(a, b Value) int { return cmp.Compare(kindOf(Limit).index(a.name), kindOf(Limit).index(b.name)) })
 	return s
@@ -151,7 +151,7 @@ func (s Set) coversGrant(of *Set, g *grant) bool {
 	alone := Set{grants: []grant{*g}}
 	same := of.only(g.Kind)
 	s = s.only(g.Kind)
-	for _, sets := range [][]Set{{alone}, {alone, same}} {
+	for _, sets := range [][]Set{{alone}, {alone, same, s}} {
 		for _, at := range pointsOf(sets...) {
 			if s.level(at) < same.through(g, at) {
 				return false
