@@ -222,7 +222,7 @@ func (s Set) Covers(p Permission) bool {
 	}
 	b := builder{}
 	b.grant(p, nil)
-	return s.CoversSet(b.s)
+	return s.coversGrant(&b.s, &b.s.grants[0])
 }
 
 // CoversSet reports whether s allows everything that o allows, and limits no
