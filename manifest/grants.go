@@ -28,10 +28,10 @@ func (r *reader) permissions(n *node, path string) {
 			r.badKey(child, way, "%s", what)
 		}
 		entry := permissions.Entry{Permission: p, Decision: permissions.Allow, Origin: r.origin(child)}
-		r.m.where[path+"."+name] = r.place(child.keyAt, child.keyEnd)
 		r.entry(child, name, &entry)
 		if err == nil {
 			r.once(child, p)
+			r.m.where[path+"."+p.String()] = r.place(child.keyAt, child.keyEnd)
 			r.m.Permissions = append(r.m.Permissions, entry)
 		}
 	}

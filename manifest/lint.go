@@ -36,6 +36,7 @@ var advice = []struct {
 	{"every permission has a reason", (*linter).lintReasons},
 	{"no permission makes the others pointless", (*linter).lintBroad},
 	{"every permission changes something", (*linter).lintCovered},
+	{"what is optional can be asked for", (*linter).lintOptional},
 	{"commands shadow nothing", (*linter).lintCommands},
 	{"the environment is harmless", (*linter).lintEnv},
 	{"a build can be repeated", (*linter).lintBuild},
@@ -109,23 +110,20 @@ func (l *linter) lintReasons() {
 	}
 }
 
+func (l *linter) lintOptional() {
+	for _, e := range l.m.Permissions {
+		if e.Optional && !permissions.Live(e.Permission) {
+			l.sayEntry(e, "make it required, or leave it to the user", "%q cannot be asked for at first use: it takes effect at a start", e.Permission.String())
+		}
+	}
+}
+
 // sayEntry is advice at the line of a permission.
 func (l *linter) sayEntry(e permissions.Entry, hint, format string, args ...any) {
-	at := cmp.Or(l.entryPlace(e), place{line: e.Origin.Line, column: 1, width: 1})
+	at := cmp.Or(l.m.where["permissions."+e.Permission.String()], place{line: e.Origin.Line, column: 1})
 	p := newProblem(l.m.file, at, fmt.Sprintf(format, args...), hint)
 	p.Warning = true
 	l.problems = append(l.problems, p)
-}
-
-func (l *linter) entryPlace(e permissions.Entry) place {
-	for path, at := range l.m.where {
-		if at.line == e.Origin.Line && (strings.HasPrefix(path, "permissions.") || strings.HasPrefix(path, "limits.")) {
-			if p, err := permissions.Parse(strings.TrimPrefix(path, "permissions.")); err == nil && p == e.Permission {
-				return at
-			}
-		}
-	}
-	return place{}
 }
 
 func (l *linter) lintCommands() {
@@ -148,6 +146,8 @@ var loaderEnv = []string{"LD_PRELOAD", "LD_AUDIT", "BASH_ENV", "ENV", "PROMPT_CO
 func (l *linter) lintEnv() {
 	for _, v := range l.m.Env {
 		switch {
+		case strings.Contains(v.Value, "$") || strings.HasPrefix(v.Value, "~"):
+			l.say("env."+v.Name, "write the value as it shall be", "the value of %q is not expanded", v.Name)
 		case slices.Contains(loaderEnv, v.Name):
 			l.say("env."+v.Name, "", "variable %q makes programs run other code", v.Name)
 		case v.Name == "PATH":
@@ -160,6 +160,9 @@ var movingSuites = []string{"stable", "oldstable", "testing", "unstable", "sid",
 
 func (l *linter) lintBuild() {
 	for i, s := range l.m.Build.Sources {
+		if s.Type == SourceDebian && l.m.Kind != Runtime && l.m.Runtime.ID == "" {
+			l.say(fmt.Sprintf("build.source[%d].type", i), "add runtime, like \"org.debian.Platform/12\"", "packages of Debian need a runtime to lie over")
+		}
 		if slices.Contains(movingSuites, s.Suite) {
 			l.say(fmt.Sprintf("build.source[%d].suite", i), "name a release, like \"bookworm\"", "suite %q means another release later", s.Suite)
 		}
