@@ -176,7 +176,7 @@ func aptSources(suite, mirror string) ([]aptSource, error) {
 	release, _ := os.ReadFile("/etc/os-release")
 	found := forSuite(host, append(releaseNames(string(release)), suite), suite)
 	if len(found) == 0 {
-		return nil, hint.With(fmt.Errorf("cannot find a Debian archive for %q: the apt sources of this machine name none", suite), "give one with --mirror URL, and install debian-archive-keyring")
+		return nil, hint.With(fmt.Errorf("cannot find a Debian archive for %q: the apt sources of this machine name none", suite), "add a Debian archive that has it to the apt sources of this machine, and install debian-archive-keyring")
 	}
 	return found, nil
 }

@@ -110,7 +110,7 @@ func TestAptError(t *testing.T) {
 		{"version is gone", "E: Version '1.0' for 'nano' was not found\n", "no longer has version 1.0 of nano", "--update"},
 		{"unsigned", "E: The repository 'file:/x ./ Release' is not signed.\n", "is not signed", "debian-archive-keyring"},
 		{"no such suite", "E: The repository 'http://m.example bookwurm Release' does not have a Release file.\n", "Release file", "suite"},
-		{"offline", "E: Failed to fetch http://m.example/x  Temporary failure resolving 'm.example'\n", "resolving", "network"},
+		{"offline", "E: Failed to fetch http://m.example/x  Temporary failure resolving 'm.example'\n", "archive cannot be reached", "network"},
 		{"full disk", "E: Write error - write (28: No space left on device)\n", "No space left", "space"},
 		{"nothing said", "", "exit status 100", ""},
 		{"terminal escapes", "E: \x1b[2Jgone\n", "gone", ""},

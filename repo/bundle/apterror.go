@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -25,7 +26,7 @@ func aptError(tool string, args []string, said string, err error) error {
 		return &unknownPackage{m[1]}
 	}
 	if m := noVersion.FindStringSubmatch(said); m != nil {
-		return hint.With(fmt.Errorf("the archive no longer has version %s of %s", m[1], m[2]), "sandbox build --update takes what it has now, and writes %s anew", LockName)
+		return hint.With(fmt.Errorf("the archive no longer has version %s of %s", m[1], m[2]), "sandbox build --update-lock takes what it has now, and writes %s anew", LockName)
 	}
 	var lines []string
 	for line := range strings.Lines(said) {
@@ -43,7 +44,21 @@ func aptError(tool string, args []string, said string, err error) error {
 			return hint.With(err, "%s", h.hint)
 		}
 	}
+	for _, text := range unreachable {
+		if strings.Contains(said, text) {
+			return hint.With(fmt.Errorf("%w: %w", ErrUnreachable, err), "check the network, or build from the cache with the %s of an earlier build", LockName)
+		}
+	}
 	return err
+}
+
+// ErrUnreachable says that no package archive answered.
+var ErrUnreachable = errors.New("the archive cannot be reached")
+
+// unreachable is what apt's methods say of a network that is not there.
+var unreachable = []string{
+	"Temporary failure resolving", "Could not resolve", "Something wicked happened resolving", "Could not connect", "Cannot initiate the connection",
+	"Unable to connect", "Connection failed", "Connection timed out", "Network is unreachable",
 }
 
 var aptHints = []struct{ said, hint string }{
@@ -51,10 +66,7 @@ var aptHints = []struct{ said, hint string }{
 	{"You don't have enough free space", "free some space in the build cache's file system"},
 	{"NO_PUBKEY", "install debian-archive-keyring, or the keyring of the mirror below /etc/apt/trusted.gpg.d"},
 	{"is not signed", "install debian-archive-keyring, or use a signed archive"},
-	{"does not have a Release file", "this archive has no such suite: check suite in the manifest, or give another archive with --mirror"},
-	{"Temporary failure resolving", "the archive cannot be reached: check the network, or build again from the cache with the same sandbox.lock"},
-	{"Could not connect", "the archive cannot be reached: check the network, or build again from the cache with the same sandbox.lock"},
-	{"Connection failed", "the archive cannot be reached: check the network, or build again from the cache with the same sandbox.lock"},
+	{"does not have a Release file", "this archive has no such suite: check suite in the manifest"},
 	{"unmet dependencies", "packages of another suite than the runtime's do not fit over it: use the runtime's suite"},
 	{"Packages need to be removed", "these packages conflict with each other or with the runtime"},
 }

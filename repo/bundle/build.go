@@ -157,7 +157,7 @@ func (b *build) prepareCache() error {
 	}
 	defer f.Close()
 	if b.locked, err = parseLock(f); err != nil {
-		return hint.With(fmt.Errorf("cannot read %s: %w", LockName, err), "sandbox build --update writes it anew once it is removed")
+		return hint.With(fmt.Errorf("cannot read %s: %w", LockName, err), "sandbox build --update-lock writes it anew once it is removed")
 	}
 	return nil
 }

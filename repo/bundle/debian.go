@@ -194,7 +194,7 @@ func (b *build) keep(dir string, want []lockedPackage) error {
 	for _, p := range want {
 		name, ok := got[p.SHA256]
 		if !ok {
-			return hint.With(fmt.Errorf("the archive has other bytes for %s %s than %s says", p.Name, p.Version, LockName), "sandbox build --update takes what it has now")
+			return hint.With(fmt.Errorf("the archive has other bytes for %s %s than %s says", p.Name, p.Version, LockName), "sandbox build --update-lock takes what it has now")
 		}
 		if err := os.Rename(name, b.debPath(p)); err != nil {
 			return err

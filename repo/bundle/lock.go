@@ -17,7 +17,7 @@ import (
 const LockName = "sandbox.lock"
 
 const lockHead = `# What the debian sources of sandbox.toml stand for; commit this file.
-# "sandbox build --update" writes it anew.
+# "sandbox build --update-lock" writes it anew.
 sandbox-lock 1
 `
 
