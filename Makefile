@@ -2,6 +2,7 @@ GO ?= go
 PREFIX ?= /usr/local
 VERSION ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),devel)
 PROGRAMS := $(patsubst cmd/%/main.go,%,$(wildcard cmd/*/main.go))
+SOURCES = $(shell find . -name '*.go' -not -path './vendor/*')
 STATIC := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false \
 	-ldflags '-s -w -X sandbox/internal/cli.Version=$(VERSION)'
 
@@ -30,10 +31,10 @@ generate:
 
 lint:
 	$(GO) vet ./...
-	@test -z "$$(gofmt -l cmd internal manifest permissions portal repo runtime | tee /dev/stderr)"
+	@test -z "$$(gofmt -l $(SOURCES) | tee /dev/stderr)"
 
 fmt:
-	gofmt -w cmd internal manifest permissions portal repo runtime
+	gofmt -w $(SOURCES)
 
 install: build              # PREFIX=/usr/local; completions and man pages too
 	install -d $(DESTDIR)$(PREFIX)/bin

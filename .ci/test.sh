@@ -17,7 +17,7 @@ prepare() {
 
 check() {
 	say "gofmt, vet"
-	unformatted=$(gofmt -l cmd internal manifest permissions portal repo runtime)
+	unformatted=$(find . -name '*.go' -not -path './vendor/*' -exec gofmt -l {} +)
 	[ -z "$unformatted" ] || die "not as gofmt writes it: $unformatted"
 	go vet ./...
 }

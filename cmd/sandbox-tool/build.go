@@ -54,11 +54,12 @@ func runBuild(ctx context.Context, o buildOptions, stdout io.Writer, p *progress
 		Runtime: o.runtime,
 		Update:  o.update,
 		Progress: func(e bundle.Event) {
-			if e.Warning {
+			switch {
+			case e.Warning:
 				p.warn(e.Text)
-				return
+			case e.Stage != "done": // the result says it
+				p.step(e.Stage, e.Text, e.Done, e.Total)
 			}
-			p.step(e.Stage, e.Text, e.Done, e.Total)
 		},
 	})
 	p.clear()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"sandbox/internal/cli"
+	"sandbox/manifest"
 )
 
 // topic is a page of "sandbox help": the document of a room, or a short text.
@@ -11,6 +12,7 @@ type topic struct {
 
 func topics() []topic {
 	return []topic{
+		{"manifest", "every key of sandbox.toml", manifest.Reference},
 		{"exit-status", "what the exit status says", cli.ExitCodes + "\n"},
 	}
 }
