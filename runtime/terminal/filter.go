@@ -65,6 +65,7 @@ const (
 	dcs           // DCS and its first bytes
 	csi           // CSI and parameters
 	drop          // in a refused string
+	dropLat       // … after 0xc2
 	dropEsc       // … after ESC
 	wrap          // in tmux's passthrough
 	wrapEsc       // … after ESC: "\" ends it, anything else is data
@@ -88,7 +89,7 @@ func (f *Filter) Apply(b []byte) []byte {
 	for r := Room; r < len(b); {
 		if f.state == ground && f.need == 0 {
 			// r ≥ w always: what was held came in earlier and fits in Room.
-			run := runLength(b[r:])
+			run := f.runLength(b[r:])
 			if run > 0 {
 				w += copy(b[w:], b[r:r+run])
 				r += run
@@ -110,7 +111,13 @@ func (f *Filter) Close(b []byte) []byte {
 		return nil
 	case latin:
 		w = f.release(b, w)
-	case drop, dropEsc, wrap, wrapEsc:
+	case drop, dropLat, dropEsc, wrap, wrapEsc:
+	case osc:
+		if f.clipboard() && !f.Clipboard {
+			w = f.refuse(b, w, ground)
+			break
+		}
+		fallthrough
 	default:
 		w = f.release(b, w)
 		b[w] = can
@@ -142,21 +149,57 @@ func (f *Filter) plain(p []byte) bool {
 // enq asks for the answerback text.
 const enq = 0x05
 
-// runLength counts leading bytes that cannot matter.
-func runLength(p []byte) int {
-	for i, c := range p {
-		if c >= 0x80 || c == esc || c == enq {
+// runLength counts leading bytes that cannot matter: ASCII, whole characters, and
+// the commonest sequences.
+func (f *Filter) runLength(p []byte) int {
+	i := 0
+	for i < len(p) {
+		c := p[i]
+		switch {
+		case c < 0x80 && c != esc && c != enq:
+			i++
+		case c == esc:
+			n := drawing(p[i:])
+			if n == 0 {
+				return i
+			}
+			i += n
+		case f.EightBit:
+			return i
+		case c >= 0xc3 && c <= 0xdf && len(p)-i > 1 && p[i+1]&0xc0 == 0x80:
+			i += 2
+		case c >= 0xe1 && c <= 0xec && len(p)-i > 2 && p[i+1]&0xc0 == 0x80 && p[i+2]&0xc0 == 0x80:
+			i += 3
+		default:
 			return i
 		}
 	}
-	return len(p)
+	return i
+}
+
+// drawing is the length of the CSI sequence that p begins with, if it is whole
+// and ends in a capital letter or "m": those move, erase and colour.
+func drawing(p []byte) int {
+	if len(p) < 3 || p[1] != '[' {
+		return 0
+	}
+	for i, c := range p[2:min(len(p), 32)] {
+		if c >= '0' && c <= '?' {
+			continue
+		}
+		if c == 'm' || c >= 'A' && c <= 'Z' {
+			return i + 3
+		}
+		return 0
+	}
+	return 0
 }
 
 // step takes one byte, with w bytes of b already output, and returns the new w.
 func (f *Filter) step(b []byte, w int, c byte) int {
 	control := f.decode(c)
 	switch f.state {
-	case drop, dropEsc, wrap, wrapEsc:
+	case drop, dropLat, dropEsc, wrap, wrapEsc:
 		return f.dropping(b, w, c, control)
 	case ground:
 		return f.begin(b, w, c, control)
@@ -316,11 +359,15 @@ func (f *Filter) dropping(b []byte, w int, c byte, control bool) int {
 		if c == '\\' {
 			f.state = ground
 		}
-	case drop:
+	case drop, dropLat:
+		ends := c == 0x9c && (control || f.state == dropLat)
+		f.state = drop
 		switch {
 		case c == esc:
 			f.state = dropEsc
-		case c == bel || c == can || c == sub || c == 0x9c && control:
+		case c == 0xc2 && !f.EightBit:
+			f.state = dropLat
+		case ends || c == bel || c == can || c == sub:
 			f.state = ground
 		case control:
 			f.state = ground

@@ -2,7 +2,6 @@ package terminal
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -356,5 +355,3 @@ func BenchmarkFilter(b *testing.B) {
 		})
 	}
 }
-
-var _ = fmt.Sprint

@@ -36,23 +36,21 @@ func (f *Filter) number(b []byte, w int, c byte) int {
 	case c != bel && skipped(c) || c == ' ' || c == '+':
 		return f.keep(b, w, c)
 	}
-	switch f.num {
-	case 52, 5522:
-		if !f.Clipboard {
-			w = f.refuse(b, w, drop)
-			return f.dropping(b, w, c, false)
-		}
-	case 50, 1337:
-		if c == ';' {
-			f.state, f.word = oscArg, ""
-			return f.keep(b, w, c)
-		}
+	if f.clipboard() && !f.Clipboard {
+		w = f.refuse(b, w, drop)
+		return f.dropping(b, w, c, false)
+	}
+	if c == ';' && (f.num == 50 || f.num == 1337) {
+		f.state, f.word = oscArg, ""
+		return f.keep(b, w, c)
 	}
 	if c != ';' {
 		return f.pass(b, w, c, ground)
 	}
 	return f.pass(b, w, c, oscBody)
 }
+
+func (f *Filter) clipboard() bool { return f.num == 52 || f.num == 5522 }
 
 // argument takes a byte after OSC 50 ; or OSC 1337 ; until it is clear what the
 // sequence does.
@@ -67,7 +65,7 @@ func (f *Filter) argument(b []byte, w int, c byte) int {
 		if c == '#' || c == '+' || c == '-' || c >= '0' && c <= '9' || c == ' ' {
 			return f.keep(b, w, c) // xterm: a font number, relative or not, before the "?"
 		}
-	} else if word, whole := f.spell(c, "copy", "endcopy"); word {
+	} else if word, whole := f.spell(lower(c), "copy", "endcopy"); word {
 		if whole && !f.Clipboard {
 			return f.refuse(b, w, drop)
 		} else if !whole {
@@ -84,11 +82,8 @@ func (f *Filter) argument(b []byte, w int, c byte) int {
 }
 
 // spell adds c to the word being read and says whether it may still become, or
-// is, one of words. Case does not count.
+// is, one of words.
 func (f *Filter) spell(c byte, words ...string) (part, whole bool) {
-	if c >= 'A' && c <= 'Z' {
-		c += 'a' - 'A'
-	}
 	for _, word := range words {
 		if n := len(f.word); n < len(word) && word[:n] == f.word && word[n] == c {
 			f.word = word[:n+1]
@@ -96,6 +91,14 @@ func (f *Filter) spell(c byte, words ...string) (part, whole bool) {
 		}
 	}
 	return false, false
+}
+
+// lower folds case: iTerm2 does not tell "Copy" from "copy".
+func lower(c byte) byte {
+	if c >= 'A' && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
 }
 
 // body takes a byte of an OSC that passes.
