@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -23,7 +24,7 @@ func (r *reader) permissions(n *node, path string) {
 		child := n.items[name]
 		p, err := permissions.Parse(name)
 		if err != nil {
-			r.badKey(child, hint.Of(err), "%v", err)
+			r.badKey(child, cmp.Or(misplacedHint(name), hint.Of(err)), "%v", err)
 		} else if what, way := misplaced(p); what != "" {
 			r.badKey(child, way, "%s", what)
 		}
@@ -96,7 +97,7 @@ func (r *reader) limits(n *node, path string) {
 	for _, name := range n.names {
 		child := n.items[name]
 		if !slices.Contains(known, name) {
-			r.badKey(child, keyHint(name, known), "unknown limit %q", name)
+			r.badKey(child, cmp.Or(misplacedHint(name), keyHint(name, known)), "unknown limit %q", name)
 			continue
 		}
 		if !r.is(child, []nodeKind{stringNode, integerNode, floatNode}, strconv.Quote(name)) {

@@ -146,6 +146,8 @@ var loaderEnv = []string{"LD_PRELOAD", "LD_AUDIT", "BASH_ENV", "ENV", "PROMPT_CO
 func (l *linter) lintEnv() {
 	for _, v := range l.m.Env {
 		switch {
+		case misplacedHint(v.Name) != "":
+			l.say("env."+v.Name, misplacedHint(v.Name), "variable %q has the name of a key", v.Name)
 		case strings.Contains(v.Value, "$") || strings.HasPrefix(v.Value, "~"):
 			l.say("env."+v.Name, "write the value as it shall be", "the value of %q is not expanded", v.Name)
 		case slices.Contains(loaderEnv, v.Name):

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -91,6 +92,18 @@ func keyHint(name string, known []string) string {
 		return fmt.Sprintf("did you mean %q?", near)
 	case len(known) > 0 && len(known) <= 12:
 		return "known here: " + strings.Join(known, ", ")
+	}
+	return ""
+}
+
+// topKeys are the keys of the top that are no tables.
+var topKeys = []string{"id", "name", "version", "channel", "kind", "summary", "license", "homepage", "arch", "extends", "runtime", "command", "args"}
+
+// misplacedHint is for keys of the top that stand below the header of a table,
+// which is how TOML reads a line added at the end of a file.
+func misplacedHint(name string) string {
+	if slices.Contains(topKeys, name) {
+		return fmt.Sprintf("%q must stand before the first [table] of the file", name)
 	}
 	return ""
 }

@@ -85,8 +85,7 @@ func (r *reader) table(n *node, schema, path string) {
 		child := n.items[name]
 		at := slices.IndexFunc(r.keys, func(k key) bool { return k.Path == schema+name })
 		if at < 0 || name == "NAME" {
-			known := r.names(schema)
-			r.badKey(child, cmp.Or(keyHint(name, known), r.elsewhere(name)), "unknown key %q", name)
+			r.badKey(child, r.unknownHint(schema, name), "unknown key %q", name)
 			continue
 		}
 		k := r.keys[at]
@@ -98,6 +97,14 @@ func (r *reader) table(n *node, schema, path string) {
 			k.read(r, child, path+name)
 		}
 	}
+}
+
+// unknownHint is the way out of an unknown key in a table.
+func (r *reader) unknownHint(schema, name string) string {
+	if schema == "" {
+		return cmp.Or(keyHint(name, r.names(schema)), r.elsewhere(name))
+	}
+	return cmp.Or(misplacedHint(name), keyHint(name, r.names(schema)))
 }
 
 // elsewhere says where a key belongs that stands in the wrong table.

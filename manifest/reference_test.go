@@ -83,6 +83,19 @@ func TestKeyTable(t *testing.T) {
 	}
 }
 
+// TestTopKeys: the keys of the top that are no tables are those of the table.
+func TestTopKeys(t *testing.T) {
+	var want []string
+	for _, k := range Keys() {
+		if !strings.Contains(k.Path, ".") && k.Type != "table" {
+			want = append(want, k.Path)
+		}
+	}
+	if !slices.Equal(topKeys, want) {
+		t.Errorf("topKeys are %v, the table has %v", topKeys, want)
+	}
+}
+
 // example is a manifest around the example of a key.
 func example(k KeyInfo) (string, bool) {
 	line := k.Path + " = " + k.Example + "\n"
