@@ -21,6 +21,7 @@ type Group struct {
 	dirs  []*dir // the unified one, if any, first
 	notes []Degraded
 	oom   *os.File // of OOM; nil when nobody asked
+	bus   *manager // from Create to the first Add, in mode Scope
 }
 
 // dir is a group's directory in one hierarchy, held open: its files are
@@ -41,8 +42,8 @@ func (g *Group) Degraded() []Degraded {
 }
 
 // Create makes the groups and sets their limits. On failure nothing is left
-// behind, and the caller may plan again with Host.Without. In mode Scope the
-// scope itself is made by Add.
+// behind, and the caller may plan again with Host.Without. In mode Scope it
+// makes sure of systemd's ear; the scope itself is made by Add.
 func Create(p Plan) (*Group, error) {
 	if err := checkPlan(p); err != nil {
 		return nil, err
@@ -68,6 +69,9 @@ func checkPlan(p Plan) error {
 }
 
 func (g *Group) create() error {
+	if g.plan.Unit != nil {
+		return g.callUp()
+	}
 	if g.plan.Supervisor != "" {
 		if err := moveAside(g.plan.Supervisor); err != nil {
 			return err
@@ -195,13 +199,12 @@ func (g *Group) Waits() bool {
 
 // Add puts a waiting child into those groups into which it was not cloned, and
 // makes sure that it is in all of them. Call it in every mode: in mode V2 it
-// only checks, in mode None it does nothing. pid must be a child that has not
-// been waited for.
+// only checks, in mode None it does nothing. A second process, or one for a
+// group that was opened, joins the first. pid must be a child that has not been
+// waited for.
 func (g *Group) Add(pid int) error {
 	if g.plan.Unit != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), busTimeout)
-		defer cancel()
-		if err := g.startScope(ctx, pid); err != nil {
+		if err := g.addToScope(pid); err != nil {
 			return fmt.Errorf("cannot set up limits by scope: %w", err)
 		}
 	}
@@ -256,6 +259,7 @@ func (g *Group) Close() {
 		g.oom.Close() // ends the goroutine of OOM
 		g.oom = nil
 	}
+	g.hangUp()
 	for _, d := range g.dirs {
 		unix.Close(d.fd)
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sandbox/internal/testenv"
 )
 
 // A group that hands controllers on may hold no process: a supervisor that is
@@ -15,13 +17,13 @@ import (
 func TestNoInternalProcess(t *testing.T) {
 	u := Probe().V2
 	if !u.Usable || !u.Top || len(u.Controllers) == 0 {
-		t.Skip("needs root and an undivided unified hierarchy with a controller")
+		testenv.Skip(t, "needs root and an undivided unified hierarchy with a controller")
 	}
 	controller := u.Controllers[0]
 	if !slices.Contains(u.Enabled, controller) {
 		file := u.Base + "/cgroup.subtree_control"
 		if err := writeAt(unix.AT_FDCWD, file, "+"+controller); err != nil {
-			t.Skip(err)
+			testenv.Skip(t, "%v", err)
 		}
 		defer writeAt(unix.AT_FDCWD, file, "-"+controller)
 	}

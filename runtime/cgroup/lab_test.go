@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sandbox/internal/testenv"
 )
 
 // A real systemd, run as a user's manager in namespaces of its own: it sees
@@ -20,24 +22,24 @@ const systemdBinary = "/lib/systemd/systemd"
 
 func TestRealSystemd(t *testing.T) {
 	if os.Getenv("LAB") != "" {
-		t.Skip("inside already")
+		testenv.Skip(t, "inside already")
 	}
 	if os.Geteuid() != 0 {
-		t.Skip("needs root to mount a control group file system")
+		testenv.Skip(t, "needs root to mount a control group file system")
 	}
 	for _, need := range []string{systemdBinary, "/usr/bin/unshare"} {
 		if _, err := os.Stat(need); err != nil {
-			t.Skip(err)
+			testenv.Skip(t, "%v", err)
 		}
 	}
 	h := Probe()
 	if !h.V2.Usable {
-		t.Skip("no unified hierarchy to write: " + h.V2.Why)
+		testenv.Skip(t, "no unified hierarchy to write: %s", h.V2.Why)
 	}
 	// The name is not that of an instance: the lab makes groups below it.
 	lab, err := makeDir(Dir{Path: h.V2.Base + "/lab-" + uniqueName(t), Unified: true})
 	if err != nil {
-		t.Skip(err)
+		testenv.Skip(t, "%v", err)
 	}
 	defer unix.Close(lab.fd)
 	defer removeTree(t, lab)
@@ -54,7 +56,7 @@ func TestRealSystemd(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	switch {
 	case strings.Contains(string(out), "cannot build the lab"):
-		t.Skipf("%s", out)
+		testenv.Skip(t, "%s", out)
 	case err != nil || !strings.Contains(string(out), "--- PASS: TestInsideLab/"):
 		t.Errorf("%v\n%s", err, out)
 	default:
@@ -108,7 +110,7 @@ func buildLab(t *testing.T, dir string) string {
 	group, err := os.Open(cgroupRoot + "/manager")
 	must("group", err)
 	cmd := exec.Command(systemdBinary, "--user", "--log-target=console")
-	cmd.Env = []string{"XDG_RUNTIME_DIR=" + runtimeDir, "SYSTEMD_UNIT_PATH=" + units,
+	cmd.Env = []string{"XDG_RUNTIME_DIR=" + runtimeDir, "SYSTEMD_UNIT_PATH=" + units + ":" + runtimeDir + "/systemd/transient",
 		"SYSTEMD_GENERATOR_PATH=" + units, "SYSTEMD_ENVIRONMENT_GENERATOR_PATH=" + units, // none: some take seconds
 		"HOME=" + dir, "PATH=/usr/bin:/bin"}
 	cmd.SysProcAttr = &unix.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd()), Pdeathsig: unix.SIGKILL}
@@ -132,7 +134,7 @@ func buildLab(t *testing.T, dir string) string {
 func TestInsideLab(t *testing.T) {
 	dir := os.Getenv("LAB")
 	if dir == "" {
-		t.Skip("only for TestRealSystemd")
+		testenv.Skip(t, "only for TestRealSystemd")
 	}
 	socket := buildLab(t, dir)
 	h := scopeHost
@@ -163,6 +165,18 @@ func TestInsideLab(t *testing.T) {
 		if err := g.Verify(a.Process.Pid); err != nil {
 			t.Errorf("after daemon-reload: %v", err)
 		}
+		// Another program enters the running instance.
+		again, err := Open(g.Ref())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer again.Close()
+		second := newApp(t, "sleep")
+		second.run(t, again.FD())
+		if err := again.Add(second.Process.Pid); err != nil {
+			t.Errorf("a second process: %v", err)
+		}
+		go second.Wait()
 		freezeThaw(t, g, a)
 		if err := g.Remove(context10(t)); err != nil {
 			t.Fatal(err)

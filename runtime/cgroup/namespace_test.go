@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sandbox/internal/testenv"
 )
 
 // An app that is cloned into its group together with a new control group
@@ -15,7 +17,7 @@ import (
 func TestCgroupNamespaceRoot(t *testing.T) {
 	h := Probe()
 	if !h.V2.Usable || os.Geteuid() != 0 {
-		t.Skip("needs root and a unified hierarchy to write")
+		testenv.Skip(t, "needs root and a unified hierarchy to write")
 	}
 	for name, flags := range map[string]uintptr{"new namespace": unix.CLONE_NEWCGROUP, "the host's": 0} {
 		p, err := Decide(h, uniqueName(t), Unlimited())

@@ -1,8 +1,10 @@
 package cgroup
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,17 +37,24 @@ func (g *Group) OOM() (<-chan struct{}, error) {
 			if _, err := f.Read(count[:]); err != nil {
 				return
 			}
-			control, err := readAt(own, "memory.oom_control")
-			if err != nil {
-				return
-			}
-			if field(control, "oom_kill") > 0 {
+			if killed(own) {
 				close(out)
 				return
 			}
 		}
 	}()
 	return out, nil
+}
+
+// killed waits for the kill that follows the event; the event also comes when
+// memory was found after all, and at the group's end.
+func killed(dir int) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return nil == wait(ctx, func() (bool, error) {
+		control, err := readAt(dir, "memory.oom_control")
+		return field(control, "oom_kill") > 0, err
+	}, "see the kill")
 }
 
 // watchOOM registers an eventfd for the group's memory.oom_control

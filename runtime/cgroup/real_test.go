@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sandbox/internal/testenv"
 )
 
 // planFor plans on this very machine and skips where no group would hold the
@@ -24,7 +26,7 @@ func planFor(t *testing.T, l Limits, modes ...Mode) Plan {
 			return p
 		}
 	}
-	t.Skipf("this session offers no group for it (mode %s, %v)", p.Mode, p.Degraded)
+	testenv.Skip(t, "this session offers no group for it (mode %s, %v)", p.Mode, p.Degraded)
 	return p
 }
 
@@ -269,7 +271,7 @@ func TestRemoveLeavesNothing(t *testing.T) {
 func TestUnifiedLeaf(t *testing.T) {
 	h := Probe()
 	if !h.V2.Usable {
-		t.Skip("no unified hierarchy to write: " + h.V2.Why)
+		testenv.Skip(t, "no unified hierarchy to write: %s", h.V2.Why)
 	}
 	p, err := Decide(h, uniqueName(t), Unlimited())
 	if err != nil || p.Mode != V2 || len(p.Groups) != 1 {
@@ -295,7 +297,7 @@ func TestV1WithoutUnified(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p.Mode != V1 || len(p.Degraded) > 0 {
-		t.Skipf("no v1 hierarchies to write (mode %s)", p.Mode)
+		testenv.Skip(t, "no v1 hierarchies to write (mode %s)", p.Mode)
 	}
 	t.Run("freeze", func(t *testing.T) {
 		g, a := start(t, p, "count")
@@ -317,12 +319,12 @@ func TestV1WithoutUnified(t *testing.T) {
 func TestSweep(t *testing.T) {
 	h := Probe()
 	if len(h.bases()) == 0 {
-		t.Skip("no hierarchy to write")
+		testenv.Skip(t, "no hierarchy to write")
 	}
 	p := Plan{Name: prefix + uniqueName(t), Limits: Unlimited()}
 	dead := h.bases()[0] + "/" + p.Name
 	if err := unix.Mkdir(dead, 0o755); err != nil {
-		t.Skip(err)
+		testenv.Skip(t, "%v", err)
 	}
 	defer unix.Rmdir(dead)
 	ours := func(name string) bool { return name != strings.TrimPrefix(p.Name, prefix) }
@@ -331,7 +333,7 @@ func TestSweep(t *testing.T) {
 	}
 	long := time.Now().Add(-time.Hour)
 	if err := os.Chtimes(dead, long, long); err != nil {
-		t.Skip(err)
+		testenv.Skip(t, "%v", err)
 	}
 	if got := Sweep(h, func(string) bool { return true }); len(got) != 0 {
 		t.Errorf("a living instance's group was swept: %v", got)

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"sandbox/internal/testenv"
 )
 
 // ownNamespace puts the victim into a user namespace of its own, as every app
@@ -28,7 +30,7 @@ func ownNamespace(t *testing.T, a *app) (uid int) {
 	probe.Env = probe.Env[:1]
 	probe.SysProcAttr.Cloneflags, probe.SysProcAttr.UidMappings, probe.SysProcAttr.GidMappings = a.SysProcAttr.Cloneflags, a.SysProcAttr.UidMappings, a.SysProcAttr.GidMappings
 	if err := probe.Run(); err != nil {
-		t.Skipf("no user namespaces for this user: %v", err)
+		testenv.Skip(t, "no user namespaces for this user: %v", err)
 	}
 	return uid
 }
@@ -48,7 +50,7 @@ func TestPidsByRlimit(t *testing.T) {
 				t.Fatalf("plan %s, %v", p, err)
 			}
 			if k := Probe().Kernel; k[0] < 5 || k[0] == 5 && k[1] < 14 {
-				t.Skip("needs Linux 5.14")
+				testenv.Skip(t, "needs Linux 5.14")
 			}
 			a := newApp(t, "fork "+strconv.Itoa(tc.children))
 			// The test binary must be reachable for the other user.
@@ -102,7 +104,7 @@ func crowd(t *testing.T, uid, n int) {
 			c.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
 		}
 		if err := c.Start(); err != nil {
-			t.Skipf("cannot start %d more processes: %v", n, err)
+			testenv.Skip(t, "cannot start %d more processes: %v", n, err)
 		}
 		t.Cleanup(func() { c.Process.Kill(); c.Wait() })
 	}

@@ -27,6 +27,7 @@ const (
 // manager is a connection to systemd, through a bus or direct.
 type manager struct {
 	conn *dbus.Conn
+	raw  net.Conn
 }
 
 func dialManager(ctx context.Context, u *Unit) (*manager, error) {
@@ -42,29 +43,33 @@ func dialManager(ctx context.Context, u *Unit) (*manager, error) {
 		raw.Close()
 		return fail(err)
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		// Also for the handshake, which takes no context; later than ctx, so
-		// that a call ends by what it was waiting for.
-		raw.SetDeadline(deadline.Add(200 * time.Millisecond))
-	}
+	m := &manager{raw: raw}
+	m.until(ctx)
 	shaken, err := authenticate(raw, unix.Geteuid())
 	if err != nil {
 		raw.Close()
 		return fail(err)
 	}
-	conn, err := dbus.NewConn(shaken)
-	if err != nil {
+	if m.conn, err = dbus.NewConn(shaken); err != nil {
 		raw.Close()
 		return fail(err)
 	}
-	if err = conn.Auth([]dbus.Auth{dbus.AuthExternal(itoa(unix.Geteuid()))}); err == nil && u.Bus {
-		err = conn.Hello()
+	if err = m.conn.Auth([]dbus.Auth{dbus.AuthExternal(itoa(unix.Geteuid()))}); err == nil && u.Bus {
+		err = m.conn.Hello()
 	}
 	if err != nil {
-		conn.Close()
+		m.close()
 		return fail(err)
 	}
-	return &manager{conn}, nil
+	return m, nil
+}
+
+// until bounds what takes no context, such as the handshake; later than ctx, so
+// that a call ends by what it was waiting for.
+func (m *manager) until(ctx context.Context) {
+	if deadline, ok := ctx.Deadline(); ok {
+		m.raw.SetDeadline(deadline.Add(200 * time.Millisecond))
+	}
 }
 
 func (m *manager) close() { m.conn.Close() }
@@ -96,14 +101,47 @@ func (m *manager) call(ctx context.Context, method string, args ...any) *dbus.Ca
 	return m.conn.Object(managerName, managerPath).CallWithContext(ctx, managerIface+"."+method, 0, args...)
 }
 
-// startScope has systemd make the scope around pid and waits until it has.
-func (g *Group) startScope(ctx context.Context, pid int) error {
-	u := g.plan.Unit
-	m, err := dialManager(ctx, u)
-	if err != nil {
-		return err
+// callUp connects before the app is started, while another way is still open.
+func (g *Group) callUp() (err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), busTimeout)
+	defer cancel()
+	g.bus, err = dialManager(ctx, g.plan.Unit)
+	return err
+}
+
+func (g *Group) hangUp() {
+	if g.bus != nil {
+		g.bus.close()
+		g.bus = nil
 	}
-	defer m.close()
+}
+
+// addToScope puts the first process into the scope by making it, a later one by
+// attaching it.
+func (g *Group) addToScope(pid int) error {
+	if g.bus == nil {
+		if err := g.callUp(); err != nil {
+			return err
+		}
+	}
+	defer g.hangUp()
+	ctx, cancel := context.WithTimeout(context.Background(), busTimeout)
+	defer cancel()
+	g.bus.until(ctx)
+	if len(g.dirs) == 0 {
+		return g.startScope(ctx, g.bus, pid)
+	}
+	// Not by a clone or a write: from a login session only systemd may do it.
+	name := g.plan.Unit.Name
+	if err := g.bus.call(ctx, "AttachProcessesToUnit", name, "", []uint32{uint32(pid)}).Err; err != nil {
+		return fmt.Errorf("move the process to %s: %w", name, err)
+	}
+	return nil
+}
+
+// startScope has systemd make the scope around pid and waits until it has.
+func (g *Group) startScope(ctx context.Context, m *manager, pid int) error {
+	u := g.plan.Unit
 	jobs := make(chan *dbus.Signal, 64)
 	m.conn.Signal(jobs)
 	if u.Bus {
