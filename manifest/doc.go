@@ -15,8 +15,9 @@
 //     decoded into, so no key is matched without regard to case.
 //   - Unknown keys, values and suffixes are errors; there is no lenient mode.
 //
-// MANIFEST.md is the reference for packagers. All problems of a text are reported at once, each with its line and column.
-// Advice that is not an error comes from Lint.
+// All problems of a text are reported at once, each with its line and column.
+// Advice that is not an error comes from Lint. MANIFEST.md is the reference for
+// packagers.
 //
 // What this package cannot do: it says nothing about the files of the bundle
 // (a command may be missing), nor whether a permission is wise, nor who wrote
