@@ -7,7 +7,8 @@ import (
 
 // probeUnified finds the directory in which our leaves may lie. On a host with
 // systemd that is a unit which it has handed over (Delegate=yes, marked by an
-// extended attribute): everywhere else systemd is the only writer, whatever
+// extended attribute; managers of users do not yet do so in systemd 252, and
+// then a scope is asked for): everywhere else systemd is the only writer, whatever
 // the file modes say (systemd.io/CGROUP_DELEGATION). Without systemd it is the
 // own group, if it can be written.
 func probeUnified(fs files, all []membership, mounts func() []mount, systemd bool, s session) Unified {

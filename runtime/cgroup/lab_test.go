@@ -188,6 +188,31 @@ func TestInsideLab(t *testing.T) {
 			t.Errorf("left behind: %s", left)
 		}
 	})
+	t.Run("a delegated unit is found from inside", func(t *testing.T) {
+		p := scopePlan(t, h, Unlimited())
+		g, err := Create(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := newApp(t, "leaf")
+		a.run(t, -1)
+		if err := g.Add(a.Process.Pid); err != nil {
+			t.Fatal(err)
+		}
+		base := g.dirs[0].Path
+		// As newer managers of users do; 252 marks only the system's units.
+		if err := unix.Setxattr(base, "user.delegate", []byte("1"), 0); err != nil {
+			t.Fatal(err)
+		}
+		a.open(t)
+		a.signal(t)
+		if want := base + " v2 " + base + "/sandbox-x\n"; a.out.String() != want {
+			t.Errorf("%s, want %s", a.out, want)
+		}
+		if err := g.Remove(context10(t)); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("limits change while it runs", func(t *testing.T) {
 		g, a := start(t, scopePlan(t, h, Unlimited()), "sleep")
 		g.plan.Unit.Controllers = []string{"memory"}

@@ -78,6 +78,18 @@ func victim(v string) {
 		own, _ := os.ReadFile("/proc/self/cgroup")
 		fmt.Println(string(own))
 		check(g.Remove(context.Background()))
+	case "leaf": // what is planned and made from in here
+		h := Probe()
+		p, err := Decide(h, "x", Unlimited())
+		check(err)
+		if p.Mode != V2 {
+			fmt.Printf("%s: %+v\n", p.Mode, h.V2)
+			return
+		}
+		g, err := Create(p)
+		check(err)
+		fmt.Println(h.V2.Base, g.Mode(), p.Groups[0].Path)
+		check(g.Remove(context.Background()))
 	case "bomb": // until killed; bounded in time should that fail
 		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
 			c := exec.Command("/proc/self/exe")
