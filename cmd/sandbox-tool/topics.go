@@ -3,6 +3,7 @@ package main
 import (
 	"sandbox/internal/cli"
 	"sandbox/manifest"
+	"sandbox/permissions"
 )
 
 // topic is a page of "sandbox help": the document of a room, or a short text.
@@ -13,6 +14,7 @@ type topic struct {
 func topics() []topic {
 	return []topic{
 		{"manifest", "every key of sandbox.toml", manifest.Reference},
+		{"permissions", "every permission and what it exposes", permissions.Reference},
 		{"exit-status", "what the exit status says", cli.ExitCodes + "\n"},
 	}
 }
