@@ -98,7 +98,7 @@ func missing(from, to Set, g *grant) Permission {
 		}
 	}
 	for _, m := range masks {
-		for _, at := range pointsOf(Set{grants: []grant{*g}, denies: []rule{m}}, from.only(g.Kind), to.only(g.Kind)) {
+		for at := range pointsOf(Set{grants: []grant{*g}, denies: []rule{m}}, from.only(g.Kind), to.only(g.Kind)) {
 			if l := to.through(g, at); l > m.cap(at) && l > from.level(at) {
 				return m.Permission
 			}

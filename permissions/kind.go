@@ -60,7 +60,11 @@ func Live(p Permission) bool {
 	if k == nil {
 		return false
 	}
-	s := k.subject(p.Subject)
+	word := p.Subject
+	if p.Kind == Limit {
+		word = envName(word)
+	}
+	s := k.subject(word)
 	return k.Live && (s == nil || !s.NextStart)
 }
 

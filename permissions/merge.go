@@ -8,7 +8,6 @@ import (
 // Effective is the outcome of all layers. The zero value grants nothing.
 type Effective struct {
 	set      Set
-	possible Set      // with every open question answered yes
 	live     []ranked // what decides
 	replaced []ranked // what a later layer said otherwise about
 }
@@ -101,11 +100,13 @@ func (r ranked) isNone() bool {
 
 func (e *Effective) build() {
 	var b builder
-	limits := map[string]bool{}
-	for _, r := range slices.Backward(e.live) { // the last layer's limit is the limit
-		name := r.Kind == Limit && r.Decision == Allow
-		if name && !limits[r.place()] {
-			limits[r.place()] = true
+	limits := map[string]int{} // the layer that says it
+	for _, r := range slices.Backward(e.live) {
+		if r.Kind != Limit || r.Decision != Allow {
+			continue
+		}
+		if layer, said := limits[r.place()]; !said || layer == r.layer {
+			limits[r.place()] = r.layer
 			b.limit(r.Subject)
 		}
 	}
@@ -117,15 +118,44 @@ func (e *Effective) build() {
 			b.grant(r.Permission, e.questions(r))
 		}
 	}
-	possible := builder{}
+	e.set = b.set()
+}
+
+// possible is the Set if every open question were answered yes.
+func (e Effective) possible() Set {
+	b := builder{}
 	for _, r := range e.live {
-		if r.Decision == Deny {
-			possible.deny(r.Permission)
-		} else if r.Kind != Limit {
-			possible.grant(r.Permission, nil)
+		switch {
+		case r.Kind == Limit:
+		case r.Decision == Deny:
+			b.deny(r.Permission)
+		default:
+			b.grant(r.Permission, nil)
 		}
 	}
-	e.set, e.possible = b.set(), possible.set()
+	return b.set()
+}
+
+// At is e for one machine and user: with every path in its absolute form, so
+// that Decide and Why can be asked about absolute paths. What leads nowhere
+// there is left out. Which entry decides about a place does not change.
+func (e Effective) At(l Locations) Effective {
+	out := Effective{replaced: e.replaced}
+	for _, r := range e.live {
+		if r.Kind == Files && r.Subject != "host" && !r.mask.whole {
+			path, err := l.Resolve(r.Subject)
+			if err != nil {
+				continue
+			}
+			r.Subject = path
+			if r.Decision != Allow {
+				r.mask = newMask(r.Permission)
+			}
+		}
+		out.live = append(out.live, r)
+	}
+	out.build()
+	return out
 }
 
 // questions are the open asks that stand over a grant: those of its own or a
@@ -140,7 +170,7 @@ func (e *Effective) questions(g ranked) []rule {
 		if ask.layer == g.layer && strictlyInside(g.Permission, ask.Permission) {
 			continue
 		}
-		if overlaps(g.Permission, ask.mask) {
+		if g.Kind == Files || overlaps(g.Permission, ask.mask) { // whether paths meet, At knows
 			out = append(out, ask.mask)
 		}
 	}
@@ -148,11 +178,20 @@ func (e *Effective) questions(g ranked) []rule {
 }
 
 func strictlyInside(inner, outer Permission) bool {
-	in, out := onlyWhole(inner), onlyWhole(outer)
-	return out.CoversSet(in) && !in.CoversSet(out)
+	return placeWithin(inner, outer) && !placeWithin(outer, inner)
 }
 
-func onlyWhole(p Permission) Set { return NewSet([]Permission{p.Whole()}, nil) }
+// placeWithin reports whether the place that inner is about is part of the
+// place that outer is about, however far the two go there.
+func placeWithin(inner, outer Permission) bool {
+	in, out := newMask(inner), newMask(outer)
+	for at := range pointsOf(Set{denies: []rule{in}}, Set{denies: []rule{out}}) {
+		if in.cap(at) != untouched && out.cap(at) == untouched {
+			return false
+		}
+	}
+	return true
+}
 
 // overlaps reports whether the mask takes anything from a grant of p.
 func overlaps(p Permission, mask rule) bool {
@@ -160,7 +199,7 @@ func overlaps(p Permission, mask rule) bool {
 	b.grant(p, nil)
 	probe := b.s
 	probe.denies = []rule{mask}
-	for _, at := range pointsOf(probe) {
+	for at := range pointsOf(probe) {
 		for i := range probe.grants {
 			if l := probe.grants[i].level(at); l > 0 && mask.cap(at) < l {
 				return true
@@ -186,17 +225,15 @@ func (e Effective) Denied() []Entry {
 
 // Asks returns the open questions: neither answered nor denied.
 func (e Effective) Asks() []Entry {
+	var denied []Permission
+	for _, r := range e.live {
+		if r.Decision == Deny {
+			denied = append(denied, r.Permission)
+		}
+	}
 	return entries(slices.DeleteFunc(slices.Clone(e.live), func(r ranked) bool {
-		return r.Decision != Ask || e.isDenied(r.Permission)
+		return r.Decision != Ask || e.set.Covers(r.Permission) || NewSet([]Permission{r.Permission}, denied).IsZero()
 	}))
-}
-
-// isDenied reports whether denials leave nothing of p.
-func (e Effective) isDenied(p Permission) bool {
-	b := builder{}
-	b.grant(p, nil)
-	b.s.denies = slices.Clone(e.possible.denies)
-	return len(b.set().grants) == 0
 }
 
 func entries(rs []ranked) []Entry {
@@ -236,7 +273,7 @@ func (e Effective) Why(p Permission) (Entry, bool) {
 	}
 	if !e.set.Covers(p) {
 		against := Deny
-		if e.possible.Covers(p) {
+		if e.possible().Covers(p) {
 			against = Ask
 		}
 		if entry, ok := e.last(func(r ranked) bool { return r.Decision == against && overlaps(p, r.mask) }); ok {
@@ -258,16 +295,16 @@ func (e Effective) last(match func(ranked) bool) (Entry, bool) {
 	return Entry{}, false
 }
 
-// narrowest finds, among the grants that cover p, the one of the latest layer
-// and of these the one that all others cover; failing that, a grant that
-// covers a part.
+// narrowest finds, among the grants that cover p, one of the latest layer, and
+// of these the one about the narrowest place; failing that, a grant that covers
+// a part of p.
 func (e Effective) narrowest(p Permission) (Entry, bool) {
 	best := -1
 	for i, r := range e.live {
 		if r.Decision != Allow || r.Kind != p.Kind || !NewSet([]Permission{r.Permission}, nil).Covers(p) || r.isNone() {
 			continue
 		}
-		if best < 0 || r.layer > e.live[best].layer || NewSet([]Permission{e.live[best].Permission}, nil).Covers(r.Permission) {
+		if best < 0 || r.layer > e.live[best].layer || placeWithin(r.Permission, e.live[best].Permission) {
 			best = i
 		}
 	}
@@ -275,7 +312,13 @@ func (e Effective) narrowest(p Permission) (Entry, bool) {
 		return e.live[best].Entry, true
 	}
 	return e.last(func(r ranked) bool {
-		return r.Decision == Allow && r.Kind == p.Kind && overlaps(p, newMask(r.Permission.Whole()))
+		switch {
+		case r.Decision != Allow || r.Kind != p.Kind:
+			return false
+		case p.Kind == Files:
+			return subjectWithin(r.Subject, p.Subject) || subjectWithin(p.Subject, r.Subject)
+		}
+		return overlaps(p, newMask(r.Permission.Whole()))
 	})
 }
 

@@ -1,46 +1,68 @@
 package permissions
 
-import "net/netip"
+import (
+	"iter"
+	"net/netip"
+	"sync"
+)
 
 // fresh stands for a word that no rule mentions; no parsed text can hold it.
 const fresh = "\x00"
 
-// points collects a finite set of points such that any two sets of permissions
-// made from the given rules agree everywhere when they agree on these: what a
-// set grants is constant between the places that its rules mention.
-type points struct {
-	seen map[point]struct{}
-	list []point
-	bus  map[Kind]*busPoints
-	net  netPoints
+// pointsOf yields a finite set of points such that any two sets of permissions
+// made from the rules of these sets agree everywhere when they agree on these:
+// what a set grants is constant between the places that its rules mention. The
+// points of the first set come first; some may come twice.
+func pointsOf(sets ...Set) iter.Seq[point] {
+	return func(yield func(point) bool) {
+		var p points
+		for _, s := range sets {
+			for r := range s.rules() {
+				p.add(r)
+			}
+		}
+		p.each(yield)
+	}
 }
 
-func pointsOf(sets ...Set) []point {
-	p := points{seen: map[point]struct{}{}, bus: map[Kind]*busPoints{}}
-	for _, s := range sets {
+// rules yields the grants with their exceptions, then the denials.
+func (s Set) rules() iter.Seq[*rule] {
+	return func(yield func(*rule) bool) {
 		for i := range s.grants {
-			p.add(&s.grants[i].rule)
-			for j := range s.grants[i].except {
-				p.add(&s.grants[i].except[j])
+			g := &s.grants[i]
+			if !yield(&g.rule) {
+				return
+			}
+			for j := range g.except {
+				if !yield(&g.except[j]) {
+					return
+				}
 			}
 		}
 		for i := range s.denies {
-			p.add(&s.denies[i])
+			if !yield(&s.denies[i]) {
+				return
+			}
 		}
 	}
-	for kind, b := range p.bus {
-		b.emit(kind, p.put)
-	}
-	p.net.emit(p.put)
-	return p.list
 }
 
-func (p *points) put(at point) {
-	if _, ok := p.seen[at]; !ok {
-		p.seen[at] = struct{}{}
-		p.list = append(p.list, at)
-	}
+type points struct {
+	plain []point
+	buses [2]busPoints
+	net   netPoints
 }
+
+func (p *points) each(yield func(point) bool) bool {
+	for _, at := range p.plain {
+		if !yield(at) {
+			return false
+		}
+	}
+	return p.buses[0].each(SessionBus, yield) && p.buses[1].each(SystemBus, yield) && p.net.each(yield)
+}
+
+func (p *points) put(at point) { p.plain = append(p.plain, at) }
 
 func (p *points) add(r *rule) {
 	switch {
@@ -50,13 +72,10 @@ func (p *points) add(r *rule) {
 		if r.Subject != "home" && r.Subject != "host" && r.Subject[0] != '~' {
 			p.put(point{kind: Files, text: r.Subject, inHome: true})
 		}
-	case r.Kind.isBus():
-		b := p.bus[r.Kind]
-		if b == nil {
-			b = &busPoints{}
-			p.bus[r.Kind] = b
-		}
-		b.add(&r.bus)
+	case r.Kind == SessionBus:
+		p.buses[0].add(&r.bus)
+	case r.Kind == SystemBus:
+		p.buses[1].add(&r.bus)
 	case r.Kind == Network:
 		p.net.add(&r.net)
 	case r.Kind == Device && r.Subject == "all":
@@ -98,16 +117,19 @@ func (b *busPoints) add(s *busSubject) {
 	}
 }
 
-func (b *busPoints) emit(kind Kind, put func(point)) {
+func (b *busPoints) each(kind Kind, yield func(point) bool) bool {
 	methods := append(b.methods, [2]string{fresh, fresh})
 	paths := append(b.paths, "/"+fresh)
 	for _, name := range b.names {
 		for _, m := range methods {
 			for _, path := range paths {
-				put(point{kind: kind, text: name, iface: m[0], member: m[1], path: path})
+				if !yield(point{kind: kind, text: name, iface: m[0], member: m[1], path: path}) {
+					return false
+				}
 			}
 		}
 	}
+	return true
 }
 
 // netPoints are names and addresses times ports.
@@ -134,21 +156,33 @@ func (n *netPoints) add(s *netSubject) {
 	}
 }
 
-func (n *netPoints) emit(put func(point)) {
-	addrs := boundaries(n.ranges)
+func (n *netPoints) each(yield func(point) bool) bool {
 	if n.words {
-		put(point{kind: Network})
+		if !yield(point{kind: Network}) {
+			return false
+		}
 		n.names = append(n.names, fresh, fresh+"."+fresh)
-		addrs = append(addrs, reachBoundaries()...)
 	}
 	for _, port := range append(n.ports, 0) { // 0 is the port that nobody mentions
 		for _, name := range n.names {
-			put(point{kind: Network, text: name, port: port})
+			if !yield(point{kind: Network, text: name, port: port}) {
+				return false
+			}
 		}
-		for _, a := range addrs {
-			put(point{kind: Network, addr: a, port: port})
+		if !eachAddr(boundaries(n.ranges), port, yield) || n.words && !eachAddr(reachBoundaries(), port, yield) {
+			return false
 		}
 	}
+	return true
+}
+
+func eachAddr(addrs []netip.Addr, port uint16, yield func(point) bool) bool {
+	for _, a := range addrs {
+		if !yield(point{kind: Network, addr: a, port: port}) {
+			return false
+		}
+	}
+	return true
 }
 
 // boundaries are the addresses at which membership in one of the ranges can
@@ -166,7 +200,7 @@ func boundaries(ranges []netip.Prefix) []netip.Addr {
 
 // reachBoundaries are those of the ranges that lan and internet are made of,
 // the ones that NAT64 carries included.
-func reachBoundaries() []netip.Addr {
+var reachBoundaries = sync.OnceValue(func() []netip.Addr {
 	ranges := []netip.Prefix{nat64, netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
 	for _, r := range reachRanges() {
 		ranges = append(ranges, r.prefix)
@@ -175,7 +209,7 @@ func reachBoundaries() []netip.Addr {
 		}
 	}
 	return boundaries(ranges)
-}
+})
 
 func throughNAT64(p netip.Prefix) netip.Prefix {
 	b := nat64.Addr().As16()

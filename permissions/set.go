@@ -118,8 +118,8 @@ func saysNoMore(d rule, others []rule) bool {
 	if d.whole {
 		return slices.ContainsFunc(others, func(o rule) bool { return o.whole && o.Kind == d.Kind })
 	}
-	probe := Set{denies: append([]rule{d}, others...)}
-	for _, at := range pointsOf(probe) {
+	others = slices.DeleteFunc(slices.Clone(others), func(o rule) bool { return o.Kind != d.Kind })
+	for at := range pointsOf(Set{denies: []rule{d}}, Set{denies: others}) {
 		least := uint8(untouched)
 		for i := range others {
 			least = min(least, others[i].cap(at))
@@ -137,6 +137,9 @@ func (s *Set) dropGrants() {
 		return cmp.Or(compare(a.Permission, b.Permission), len(a.except)-len(b.except))
 	})
 	for i := len(s.grants) - 1; i >= 0; i-- {
+		if s.standsAlone(i) {
+			continue
+		}
 		rest := *s
 		rest.grants = slices.Delete(slices.Clone(s.grants), i, i+1)
 		if rest.coversGrant(s, &s.grants[i]) {
@@ -145,15 +148,27 @@ func (s *Set) dropGrants() {
 	}
 }
 
+// standsAlone reports that nothing else of the grant's kind is there to cover
+// it or to take from it.
+func (s *Set) standsAlone(i int) bool {
+	n := 0
+	for r := range s.rules() {
+		if r.Kind == s.grants[i].Kind {
+			n++
+		}
+	}
+	return n == 1
+}
+
 // coversGrant reports whether s allows all that g gives within the Set of. The
 // points of g alone come first: they settle nearly every case for little.
 func (s Set) coversGrant(of *Set, g *grant) bool {
 	alone := Set{grants: []grant{*g}}
 	same := of.only(g.Kind)
 	s = s.only(g.Kind)
-	for _, sets := range [][]Set{{alone}, {alone, same, s}} {
-		for _, at := range pointsOf(sets...) {
-			if s.level(at) < same.through(g, at) {
+	for _, sets := range [...][]Set{{alone}, {alone, same, s}} {
+		for at := range pointsOf(sets...) {
+			if want := same.through(g, at); want > 0 && s.level(at) < want {
 				return false
 			}
 		}
@@ -183,7 +198,7 @@ func (s Set) level(at point) uint8 {
 	for i := range s.grants {
 		best = max(best, s.grants[i].level(at))
 	}
-	for i := range s.denies {
+	for i := 0; i < len(s.denies) && best > 0; i++ {
 		best = min(best, s.denies[i].cap(at))
 	}
 	return best
@@ -192,7 +207,7 @@ func (s Set) level(at point) uint8 {
 // through is what the one grant contributes at the point, denials applied.
 func (s Set) through(g *grant, at point) uint8 {
 	l := g.level(at)
-	for i := range s.denies {
+	for i := 0; i < len(s.denies) && l > 0; i++ {
 		l = min(l, s.denies[i].cap(at))
 	}
 	return l
@@ -234,7 +249,7 @@ func (s Set) CoversSet(o Set) bool {
 			return false
 		}
 	}
-	for _, at := range pointsOf(s, o) {
+	for at := range pointsOf(s, o) {
 		if s.level(at) < o.level(at) {
 			return false
 		}

@@ -15,15 +15,20 @@ type FileRule struct {
 	Deny   bool
 }
 
-// Files returns the files rules, directories before what lies in them. What a
-// grant alone has taken out is listed as a denial of all; View knows better.
+// Files returns the files rules, directories before what lies in them. A grant
+// inside a place where writing is denied comes with the access that is left.
+// What a grant alone has taken out is listed as a denial of all; View knows
+// better, and it alone sees a denial that meets a grant only once both are
+// resolved.
 func (s Set) Files() []FileRule {
 	var out []FileRule
 	for _, g := range s.grants {
 		if g.Kind != Files {
 			continue
 		}
-		out = append(out, FileRule{g.Subject, g.Access, false})
+		if left := Access(s.through(&g, point{kind: Files, text: g.Subject})); left > None {
+			out = append(out, FileRule{g.Subject, left, false})
+		}
 		for _, e := range g.except {
 			out = append(out, FileRule{e.Subject, e.Access, true})
 		}
