@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // authenticated is a connection on which the D-Bus handshake (specification,
@@ -57,4 +59,27 @@ func (a *authenticated) Write(p []byte) (int, error) {
 	}
 	a.begun = string(p) == "BEGIN\r\n"
 	return len(p), nil
+}
+
+// checkPeer lets only the user themself and root be at the other end: the path
+// may have been replaced since it was looked at.
+func checkPeer(c *net.UnixConn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var cred *unix.Ucred
+	var credErr error
+	if err := raw.Control(func(fd uintptr) {
+		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
+	}); err != nil {
+		return err
+	}
+	if credErr != nil {
+		return credErr
+	}
+	if cred.Uid != 0 && int(cred.Uid) != unix.Geteuid() {
+		return fmt.Errorf("the socket is served by uid %d", cred.Uid)
+	}
+	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -113,6 +115,9 @@ func crowd(t *testing.T, uid, n int) {
 // Why memory is RLIMIT_DATA where there is no group: a Go program starts under
 // it and is stopped by it, whereas RLIMIT_AS of the same size kills it at start.
 func TestMemoryByRlimit(t *testing.T) {
+	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		testenv.Skip(t, "the race detector itself needs more memory than the limit")
+	}
 	const limit = 192 << 20
 	p, err := Decide(bareHost, "x", with(func(l *Limits) { l.Memory = limit }))
 	if err != nil || len(p.Rlimits) != 1 || p.Rlimits[0].Resource != unix.RLIMIT_DATA || len(p.Degraded) != 1 {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path"
-	"strings"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -73,29 +71,6 @@ func (m *manager) until(ctx context.Context) {
 }
 
 func (m *manager) close() { m.conn.Close() }
-
-// checkPeer lets only the user themself and root be at the other end: the path
-// may have been replaced since it was looked at.
-func checkPeer(c *net.UnixConn) error {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var cred *unix.Ucred
-	var credErr error
-	if err := raw.Control(func(fd uintptr) {
-		cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED)
-	}); err != nil {
-		return err
-	}
-	if credErr != nil {
-		return credErr
-	}
-	if cred.Uid != 0 && int(cred.Uid) != unix.Geteuid() {
-		return fmt.Errorf("the socket is served by uid %d", cred.Uid)
-	}
-	return nil
-}
 
 func (m *manager) call(ctx context.Context, method string, args ...any) *dbus.Call {
 	return m.conn.Object(managerName, managerPath).CallWithContext(ctx, managerIface+"."+method, 0, args...)
@@ -224,52 +199,6 @@ func awaitJob(ctx context.Context, signals <-chan *dbus.Signal, job dbus.ObjectP
 			return nil
 		}
 	}
-}
-
-// enterScope finds the scope's directory by where its first process is, and
-// checks that the limits that were asked for are there: a manager without a
-// controller drops properties silently.
-func (g *Group) enterScope(pid int) error {
-	u := g.plan.Unit
-	data, err := readAt(unix.AT_FDCWD, "/proc/"+itoa(pid)+"/cgroup")
-	if err != nil {
-		return err
-	}
-	all := parseMembership(data)
-	where, ok := find(all, "")
-	if !ok || path.Base(where) != u.Name {
-		return fmt.Errorf("systemd did not move the app into %s", u.Name)
-	}
-	d, err := openDir(Dir{Path: scopeDir(where), Unified: true, Controllers: u.Controllers})
-	if err != nil {
-		return err
-	}
-	g.dirs = []*dir{d}
-	return checkScope(d, u, g.plan.Limits)
-}
-
-func checkScope(d *dir, u *Unit, l Limits) error {
-	for _, w := range l.v2Writes(u.Controllers, "", false) {
-		have, err := readAt(d.fd, w.File)
-		if w.File == "memory.oom.group" {
-			writeAt(d.fd, w.File, w.Value) // for managers without OOMPolicy
-			continue
-		}
-		if err != nil && !w.Optional || err == nil && strings.HasPrefix(have, "max") {
-			return fmt.Errorf("systemd did not set %s of %s", w.File, u.Name)
-		}
-	}
-	return nil
-}
-
-// scopeDir shows a group of the unified hierarchy, also where it is mounted
-// elsewhere.
-func scopeDir(where string) string {
-	if p := join(cgroupRoot, where); unix.Access(p+"/cgroup.controllers", unix.F_OK) == nil {
-		return p
-	}
-	mounts, _ := readAt(unix.AT_FDCWD, "/proc/self/mountinfo")
-	return locate(parseMounts(mounts), membership{Path: where, Unified: true})
 }
 
 // scopeGone is how long systemd may take to notice that a scope is empty.
