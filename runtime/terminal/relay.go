@@ -82,6 +82,10 @@ func (r *Relay) Start() error {
 	if err != nil {
 		return err
 	}
+	return r.start(u)
+}
+
+func (r *Relay) start(u *user) error {
 	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		u.close()

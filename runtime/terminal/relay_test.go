@@ -88,7 +88,11 @@ func TestCtrlZStopsTheJobAndForegroundContinuesIt(t *testing.T) {
 func TestContinuedInTheBackgroundLeavesTheTerminalAlone(t *testing.T) {
 	s := newSession(t)
 	before := s.modes()
-	s.sh("trap 'echo continued' CONT; echo up; while :; do sleep 0.05; [ $((i+=1)) -gt 30 ] && exit 4; done")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.run(job{App: []string{"env", roleVar + "=app", self}})
 	s.expect("up")
 	s.typed("\x1a")
 	s.wait("stopped SIGTSTP")

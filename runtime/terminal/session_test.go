@@ -32,6 +32,8 @@ func TestMain(m *testing.M) {
 		os.Exit(supervise())
 	case "relay":
 		os.Exit(relayFile(os.Args[1]))
+	case "app":
+		app()
 	case "init":
 		initProcess()
 	default:
@@ -47,7 +49,8 @@ type job struct {
 	Stdin      string // a file instead of the terminal
 	Stdout     string
 	Options    Options
-	Orders     string // file of the supervisor's answers: what it saw
+	Nonblock   bool // standard output is O_NONBLOCK
+	Script     bool // started by a script, so not the leader of its process group
 }
 
 type order struct {
@@ -119,6 +122,10 @@ func ignore(handler uint64, signals ...unix.Signal) {
 func launch(j job) int {
 	data, _ := json.Marshal(j)
 	cmd := exec.Command("/proc/self/exe")
+	if j.Script {
+		self, _ := os.Executable()
+		cmd = exec.Command("/bin/sh", "-c", "\"$0\"; exit $?", self)
+	}
 	cmd.Env = append(os.Environ(), roleVar+"=supervisor", "TERMINAL_TEST_JOB="+string(data))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	if j.Stdin != "" {
@@ -140,6 +147,18 @@ func launch(j job) int {
 	return cmd.Process.Pid
 }
 
+// app says when it is continued. It forks nothing: a shell that is stopped
+// between vfork and exec of a child waits for the child, on any terminal.
+func app() {
+	continued := make(chan os.Signal, 1)
+	signal.Notify(continued, unix.SIGCONT)
+	fmt.Println("up")
+	<-continued
+	fmt.Println("continued")
+	time.Sleep(300 * time.Millisecond)
+	os.Exit(4)
+}
+
 // report is what init tells the supervisor.
 type report struct {
 	Stopped int
@@ -151,6 +170,9 @@ type report struct {
 func supervise() int {
 	var j job
 	json.Unmarshal([]byte(os.Getenv("TERMINAL_TEST_JOB")), &j)
+	if j.Nonblock {
+		unix.SetNonblock(1, true)
+	}
 	std, err := Inspect([3]int{0, 1, 2})
 	if err != nil || !std.Any {
 		fmt.Fprintln(os.Stderr, "no terminal:", err)
@@ -280,6 +302,14 @@ type session struct {
 
 func newSession(t *testing.T) *session {
 	t.Helper()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), roleVar+"=shell")
+	return startSession(t, cmd)
+}
+
+// startSession runs any program as the session leader on a new terminal.
+func startSession(t *testing.T, cmd *exec.Cmd) *session {
+	t.Helper()
 	pty, err := Open(Std{Control: -1})
 	if err != nil {
 		t.Skip("needs a pty: ", err)
@@ -287,8 +317,6 @@ func newSession(t *testing.T) *session {
 	unix.SetNonblock(int(pty.Master.Fd()), false)
 	ordersR, ordersW, _ := os.Pipe()
 	answersR, answersW, _ := os.Pipe()
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), roleVar+"=shell")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = pty.Slave, pty.Slave, pty.Slave
 	cmd.ExtraFiles = []*os.File{ordersR, answersW}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0}
