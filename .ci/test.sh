@@ -28,7 +28,10 @@ run_tests() {
 	SANDBOX_TEST_SKIPS=$(mktemp)
 	export SANDBOX_TEST_SKIPS
 	status=0
-	go test ${TESTFLAGS:-} ${PKG:-./...} || status=$?
+	# A caller such as nohup, or a shell that runs this in the background, leaves
+	# signals ignored, and every process below would inherit that.
+	env --default-signal=HUP,INT,QUIT,TERM,PIPE \
+		go test ${TESTFLAGS:-} ${PKG:-./...} || status=$?
 	if [ -s "$SANDBOX_TEST_SKIPS" ]; then
 		say "skipped as $1:"
 		sort -u "$SANDBOX_TEST_SKIPS" >&2

@@ -45,6 +45,7 @@ var forbidden = []struct{ room, imports, reason string }{
 
 	{"cmd", "internal/testenv", "programs link no test code"},
 	{"cmd", "internal/testapps", "programs link no test code"},
+	{"cmd", "internal/e2e", "programs link no test code"},
 }
 
 // owners says who alone may import what is risky, and why others may not. Every
@@ -75,7 +76,7 @@ var owners = []struct {
 	{"archive", []string{"repo"}, "what unpacks foreign bytes is in one room"},
 	{"compress", []string{"repo"}, "what unpacks foreign bytes is in one room"},
 	{"unsafe", []string{"runtime"}, "raw system calls are made by the launcher alone"},
-	{"os/exec", []string{"repo", "cmd/sandbox-tool", "cmd/sandbox-tui", "internal/testenv", "internal/testapps"}, "no helper programs in a launch"},
+	{"os/exec", []string{"repo", "cmd/sandbox-tool", "cmd/sandbox-tui", "internal/testenv", "internal/testapps", "internal/e2e"}, "no helper programs in a launch"},
 	{"encoding/gob", nil, "not a format for bytes from others"},
 	{"plugin", nil, "code is linked, never loaded"},
 }
