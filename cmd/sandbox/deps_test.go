@@ -46,6 +46,7 @@ var forbidden = []struct{ room, imports, reason string }{
 	{"cmd", "internal/testenv", "programs link no test code"},
 	{"cmd", "internal/testapps", "programs link no test code"},
 	{"cmd", "internal/e2e", "programs link no test code"},
+	{"cmd", "internal/e2e", "programs link no test code"},
 }
 
 // owners says who alone may import what is risky, and why others may not. Every
