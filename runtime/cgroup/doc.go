@@ -9,6 +9,7 @@
 //	err = group.Add(pid)                          // in every mode; it also verifies
 //	… open the gate; Stats, Update, Freeze, Thaw, Kill
 //	err = group.Remove(ctx)
+//	… later, from another process: Open(ref), and Sweep for what was left behind
 //
 // # Who holds the limits
 //
@@ -44,6 +45,10 @@
 // Groups lie below the caller's own group or, in mode V2, beside it in the same
 // unit, so an instance stays inside the limits that its caller's unit has. A scope
 // is a unit of its own.
+//
+// Probe takes 0.1 ms. Linking the D-Bus library and the net package below it adds
+// 1.3 MB to a program and less than 0.2 ms to its start; nothing is connected
+// before Create of a plan by scope.
 //
 // # What it trusts
 //

@@ -59,6 +59,32 @@ func TestOutOfMemoryStaysInside(t *testing.T) {
 	}
 }
 
+func TestReadingIsSlowedDown(t *testing.T) {
+	exe, _ := os.Executable()
+	if disk := Probe().Disk; disk == "" || system().disk(exe) != disk {
+		testenv.Skip(t, "the test program is not on the disk of the home directory")
+	}
+	for _, tc := range []struct {
+		name     string
+		rate     int64
+		min, max int64 // milliseconds for 3 MiB
+	}{{"2 MiB a second", 2 << 20, 900, 4000}, {"1 GiB a second", 1 << 30, 0, 890}} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := Unlimited()
+			l.IORead = tc.rate
+			g, a := start(t, planFor(t, l, grouped...), "read 3")
+			a.signal(t)
+			ms := number(a.out.String())
+			if ms < tc.min || ms > tc.max {
+				t.Errorf("3 MiB took %d ms (%s)", ms, a.out)
+			}
+			if s, err := g.Stats(); err != nil || s.IORead < 3<<20 {
+				t.Errorf("Stats = %+v, %v", s, err)
+			}
+		})
+	}
+}
+
 // On v1 the kernel kills one process; the caller is told, to end the others.
 func TestOOMIsTold(t *testing.T) {
 	for _, tc := range []struct {

@@ -67,6 +67,20 @@ func victim(v string) {
 		}
 		fmt.Println(started)
 		os.Exit(0)
+	case "read": // n MiB of this program, not through the page cache
+		fd, err := unix.Open("/proc/self/exe", unix.O_RDONLY|unix.O_DIRECT, 0)
+		check(err)
+		page, err := unix.Mmap(-1, 0, 1<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+		check(err)
+		begin := time.Now()
+		for i := range n {
+			got, err := unix.Pread(fd, page, int64(i)<<20)
+			check(err)
+			if got != len(page) {
+				os.Exit(1)
+			}
+		}
+		fmt.Println(time.Since(begin).Milliseconds())
 	case "create": // a group below the own one, by the plan in the environment
 		var p Plan
 		check(json.Unmarshal([]byte(os.Getenv("PLAN")), &p))
@@ -88,7 +102,12 @@ func victim(v string) {
 		}
 		g, err := Create(p)
 		check(err)
+		c := exec.Command("sleep", "20")
+		c.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: g.FD()}
+		check(c.Start())
+		check(g.Add(c.Process.Pid))
 		fmt.Println(h.V2.Base, g.Mode(), p.Groups[0].Path)
+		go c.Wait()
 		check(g.Remove(context.Background()))
 	case "bomb": // until killed; bounded in time should that fail
 		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
