@@ -61,8 +61,8 @@ func openApt(ctx context.Context, cache, suite, mirror string, notify func(Event
 	}
 	key := sha256.Sum256([]byte(arch + "\n" + list.String() + settings))
 	a := &aptRoot{dir: filepath.Join(cache, "apt", hex.EncodeToString(key[:8])), arch: arch, suite: suite, notify: notify}
-	if strings.ContainsAny(a.dir, "\"\n\\ ") {
-		return nil, fmt.Errorf("cannot use the cache %q: apt allows no spaces or quotes in its directories", cache)
+	if strings.ContainsAny(a.dir, "\"\n\\") {
+		return nil, fmt.Errorf("cannot use the cache %q: apt allows no quotes, backslashes or line breaks in its directories", cache)
 	}
 	for _, d := range []string{"etc/parts", "etc/preferences.d", "etc/sources.list.d", "state/lists/partial", "cache/archives/partial", "fetch"} {
 		if err := os.MkdirAll(filepath.Join(a.dir, d), 0o755); err != nil {

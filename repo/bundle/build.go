@@ -240,7 +240,8 @@ func describe(s manifest.Source) string {
 	return fmt.Sprintf("%s %s", s.Type, s.Path)
 }
 
-// writeLock records what debian sources resolved to, if that is news.
+// writeLock records what debian sources resolved to, if that is news. Sources
+// that cannot be written to are no reason to have no bundle.
 func (b *build) writeLock() error {
 	if len(b.sections) == 0 {
 		return nil
@@ -249,5 +250,10 @@ func (b *build) writeLock() error {
 	if now.String() == b.locked.String() {
 		return nil
 	}
-	return disk.WriteFile(filepath.Join(b.dir, LockName), []byte(now.String()), 0o644)
+	err := disk.WriteFile(filepath.Join(b.dir, LockName), []byte(now.String()), 0o644)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
+		b.notify(Event{Stage: "check", Text: fmt.Sprintf("cannot write %s, so the next build may differ: %v", LockName, err), Warning: true})
+		return nil
+	}
+	return err
 }

@@ -297,3 +297,28 @@ func TestCancelled(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestSwapInSteps(t *testing.T) {
+	dir := t.TempDir()
+	s := &staging{dir: filepath.Join(dir, "new"), out: filepath.Join(dir, "out")}
+	write(t, filepath.Join(s.dir, "f"), "new", 0o644)
+	write(t, filepath.Join(s.out, "f"), "old", 0o644)
+	if err := s.swapInSteps(); err != nil {
+		t.Fatal(err)
+	}
+	now, _ := os.ReadFile(filepath.Join(s.out, "f"))
+	old, _ := os.ReadFile(filepath.Join(s.dir, "f"))
+	if string(now) != "new" || string(old) != "old" {
+		t.Errorf("at out %q, aside %q", now, old)
+	}
+}
+
+func TestExecutableIsWhatTheManifestSays(t *testing.T) {
+	dir := project(t, "[[build.source]]\ntype = \"file\"\npath = \"a\"\n\n[[build.source]]\ntype = \"file\"\npath = \"b\"\nexecutable = true\n", map[string]string{"a*": "", "b": ""})
+	res := mustBuild(t, Options{Dir: dir})
+	for name, mode := range map[string]fs.FileMode{"a": 0o644, "b": 0o755} {
+		if st, err := os.Stat(filepath.Join(res.Dir, "files", name)); err != nil || st.Mode() != mode {
+			t.Errorf("%s: %v, %v", name, st, err)
+		}
+	}
+}

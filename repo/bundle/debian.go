@@ -29,6 +29,9 @@ func (b *build) debianSource(ctx context.Context, src manifest.Source) error {
 	if err != nil {
 		return err
 	}
+	if b.sink != nil { // an earlier debian source
+		base = append(base, b.sink.statusText()...)
+	}
 	if base != nil {
 		sum := sha256.Sum256(base)
 		want.Base = hex.EncodeToString(sum[:])
@@ -81,7 +84,7 @@ func (b *build) runtimeStatus() ([]byte, error) {
 		return nil, err
 	}
 	if below.m.Kind != manifest.Runtime || below.m.ID != ref.ID || below.m.Channel != ref.Channel {
-		return nil, fmt.Errorf("%q holds %s %s/%s, the manifest asks for runtime %s", b.opts.Runtime, below.m.Kind, below.m.ID, below.m.Channel, ref)
+		return nil, fmt.Errorf("%q holds the %s %s/%s, the manifest asks for runtime %s", b.opts.Runtime, below.m.Kind, below.m.ID, below.m.Channel, ref)
 	}
 	root, err := os.OpenRoot(b.opts.Runtime)
 	if err != nil {

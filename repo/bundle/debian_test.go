@@ -2,6 +2,7 @@ package bundle_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -191,5 +192,72 @@ func TestUnsignedArchive(t *testing.T) {
 	_, err := bundle.Build(context.Background(), bundle.Options{Dir: dir, Mirror: "file://" + mirror, Cache: t.TempDir()})
 	if err == nil || !strings.Contains(err.Error(), "signed") || !strings.Contains(hint.Of(err), "debian-archive-keyring") {
 		t.Errorf("got %v, hint %q", err, hint.Of(err))
+	}
+}
+
+// The second source of a manifest builds on the first, and a cache may lie
+// where its path has a space.
+func TestTwoDebianSources(t *testing.T) {
+	_, runtime := testapps.Bundle(t, "org.gnu.Nano")
+	project := nanoProject(t, "bookworm", "libnl-genl-3-200")
+	second := "\n[[build.source]]\ntype = \"debian\"\nsuite = \"bookworm\"\npackages = [\"htop\"]\n"
+	f, err := os.OpenFile(filepath.Join(project, "sandbox.toml"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.WriteString(second)
+	f.Close()
+	opts := bundle.Options{Dir: project, Runtime: runtime, Cache: filepath.Join(t.TempDir(), "a cache")}
+	res, err := bundle.Build(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.ReadFile(filepath.Join(project, bundle.LockName))
+	if err != nil || strings.Count(string(lock), "\nsource ") != 2 || strings.Count(string(lock), "\ndeb libnl-genl-3-200 ") != 1 {
+		t.Errorf("lock %s, %v", lock, err)
+	}
+	if again, err := bundle.Build(t.Context(), opts); err != nil || again.Digest != res.Digest {
+		t.Errorf("built again: %+v, %v", again, err)
+	}
+}
+
+func TestUnreachableArchive(t *testing.T) {
+	testenv.NeedCommand(t, "apt-get")
+	dir := t.TempDir()
+	text := strings.NewReplacer("SUITE", "bookworm", "PACKAGE", "nano", `runtime = "org.debian.Platform/12"`, `kind = "runtime"`, `command = "nano"`, "").Replace(nanoManifest)
+	if err := os.WriteFile(filepath.Join(dir, "sandbox.toml"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := bundle.Build(t.Context(), bundle.Options{Dir: dir, Mirror: "http://127.0.0.1:1/debian", Cache: t.TempDir()})
+	if !errors.Is(err, bundle.ErrUnreachable) || !strings.Contains(hint.Of(err), "network") {
+		t.Errorf("got %v, hint %q", err, hint.Of(err))
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) != 1 {
+		t.Errorf("left behind: %q", left)
+	}
+}
+
+// How long packages in the cache take to become a bundle.
+func BenchmarkBuild(b *testing.B) {
+	for _, id := range []string{"org.debian.Platform", "org.gnu.Nano"} {
+		b.Run(id, func(b *testing.B) {
+			_, runtime := testapps.Bundle(b, id)
+			text, err := os.ReadFile(filepath.Join("../../testdata/apps", id, "sandbox.toml"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			dir := b.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "sandbox.toml"), text, 0o644); err != nil {
+				b.Fatal(err)
+			}
+			opts := bundle.Options{Dir: dir, Runtime: runtime, Cache: testapps.Cache(b)}
+			for b.Loop() {
+				res, err := bundle.Build(b.Context(), opts)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.SetBytes(res.Bytes)
+			}
+		})
 	}
 }

@@ -64,7 +64,7 @@ func sourceError(err error) error {
 }
 
 func (b *build) fileSource(src manifest.Source, dest string) error {
-	f, st, err := b.open(b.source, src.Path)
+	f, _, err := b.open(b.source, src.Path)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (b *build) fileSource(src manifest.Source, dest string) error {
 	if src.Dest == "" {
 		dest = path.Join("files", path.Base(src.Path))
 	}
-	return b.tree.file(dest, src.Executable || st.Mode()&0o111 != 0, f)
+	return b.tree.file(dest, src.Executable, f)
 }
 
 func (b *build) archiveSource(src manifest.Source, dest string) error {

@@ -94,14 +94,36 @@ func (s *staging) commit() error {
 	if err := checkOut(s.out); err != nil {
 		return err
 	}
-	flag := uint(unix.RENAME_EXCHANGE)
-	if _, err := os.Lstat(s.out); errors.Is(err, fs.ErrNotExist) {
-		flag = unix.RENAME_NOREPLACE
-	}
-	if err := unix.Renameat2(unix.AT_FDCWD, s.dir, unix.AT_FDCWD, s.out, flag); err != nil {
+	if err := s.swap(); err != nil {
 		return err
 	}
 	return disk.SyncDir(filepath.Dir(s.out))
+}
+
+// swap puts the new tree at out and, if there was an old one, that in the
+// place of the new one.
+func (s *staging) swap() error {
+	if _, err := os.Lstat(s.out); errors.Is(err, fs.ErrNotExist) {
+		return os.Rename(s.dir, s.out)
+	}
+	err := unix.Renameat2(unix.AT_FDCWD, s.dir, unix.AT_FDCWD, s.out, unix.RENAME_EXCHANGE)
+	if err != unix.EINVAL && err != unix.ENOSYS {
+		return err
+	}
+	return s.swapInSteps()
+}
+
+// swapInSteps is for file systems that cannot exchange names (NFS, 9p): for a
+// moment there is none at out, and what fails is undone.
+func (s *staging) swapInSteps() error {
+	aside := s.dir + "-old"
+	if err := os.Rename(s.out, aside); err != nil {
+		return err
+	}
+	if err := os.Rename(s.dir, s.out); err != nil {
+		return errors.Join(err, os.Rename(aside, s.out))
+	}
+	return os.Rename(aside, s.dir)
 }
 
 // checkOut refuses to replace anything but a bundle.

@@ -128,18 +128,23 @@ func (s *debSink) finish(id string) error {
 	if err := s.baseFiles(); err != nil {
 		return err
 	}
-	slices.SortFunc(s.status, func(a, b stanza) int { return cmp.Compare(a.get("Package"), b.get("Package")) })
-	var text bytes.Buffer
-	for _, st := range s.status {
-		text.WriteString(st.String())
-		text.WriteByte('\n')
-	}
 	p := path.Join(s.base, statusPath)
 	if !s.isRuntime {
 		// Over the runtime's, that name would hide what the runtime holds.
 		p = path.Join(s.base, statusPath+".d", id)
 	}
-	return s.t.file(p, false, &text)
+	return s.t.file(p, false, bytes.NewReader(s.statusText()))
+}
+
+// statusText is the packages so far in the format of dpkg's status.
+func (s *debSink) statusText() []byte {
+	sorted := slices.SortedFunc(slices.Values(s.status), func(a, b stanza) int { return cmp.Compare(a.get("Package"), b.get("Package")) })
+	var text bytes.Buffer
+	for _, st := range sorted {
+		text.WriteString(st.String())
+		text.WriteByte('\n')
+	}
+	return text.Bytes()
 }
 
 func (s *debSink) has(to string) bool {
