@@ -74,18 +74,23 @@ run_tests_as_user() {
 		bash .ci/test.sh --only-tests)
 }
 
-if [ "${1:-}" = --only-tests ]; then
-	run_tests "$(id -un)"
-	exit
-fi
-prepare
-check
-failed=0
-run_tests "$(id -un)" || failed=1
-if [ "$(id -u)" = 0 ]; then
-	run_tests_as_user || failed=1
-else
-	say "tests that need root were not run: 'sudo make test' runs them too"
-fi
-[ $failed = 0 ] || die "tests failed"
-say "all tests passed"
+main() {
+	if [ "${1:-}" = --only-tests ]; then
+		run_tests "$(id -un)"
+		exit
+	fi
+	prepare
+	check
+	failed=0
+	run_tests "$(id -un)" || failed=1
+	if [ "$(id -u)" = 0 ]; then
+		run_tests_as_user || failed=1
+	else
+		say "tests that need root were not run: 'sudo make test' runs them too"
+	fi
+	[ $failed = 0 ] || die "tests failed"
+	say "all tests passed"
+	exit # the file may have changed meanwhile: read no further
+}
+
+main "$@"
