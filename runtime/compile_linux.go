@@ -46,6 +46,8 @@ func compile(p *Plan, w wiring) (*program, error) {
 	c := &compiler{builder: newBuilder(), plan: p, wire: w}
 	c.failStep = w.failStep
 	c.status = uintptr(w.status)
+	c.name("take a name")
+	c.rename("sandbox-init")
 	c.identity()
 	c.sources()
 	c.become()

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,9 +14,11 @@ import (
 
 // control is the socket on which a supervisor takes orders from the user's
 // other commands. One order a connection: a JSON object, answered by one, with
-// descriptors beside it where the order asks for them.
+// descriptors beside it where the order asks for them. It is a sequenced-packet
+// socket, so that an order is one packet. (Package net is not used for it: its
+// first Listen alone reads a file through a buffer of 64 KiB.)
 type control struct {
-	listener *net.UnixListener
+	listener *os.File
 	path     string
 }
 
@@ -52,23 +54,46 @@ const maxOrder = 4 << 10
 // can enter, and every caller's uid is asked of the kernel besides: the name a
 // client binds itself to proves nothing (CVE-2019-7304).
 func listen(path string, asked chan<- request, end <-chan struct{}) (*control, error) {
-	l, err := net.ListenUnix("unixpacket", &net.UnixAddr{Name: path, Net: "unixpacket"})
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the control socket: %w", err)
 	}
-	l.SetUnlinkOnClose(false)
-	c := &control{listener: l, path: path}
-	go func() {
-		for {
-			conn, err := l.AcceptUnix()
-			if err != nil {
-				return
-			}
-			// One at a time: a stalled client delays others by a second at most.
-			serve(conn, asked, end)
-		}
-	}()
+	err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
+	if err == nil {
+		err = unix.Listen(fd, 16)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("cannot open the control socket %s: %w", path, err)
+	}
+	c := &control{os.NewFile(uintptr(fd), path), path}
+	raw, err := c.listener.SyscallConn()
+	if err != nil {
+		c.close()
+		return nil, fmt.Errorf("cannot open the control socket: %w", err)
+	}
+	go accept(raw, asked, end)
 	return c, nil
+}
+
+// accept takes one client at a time: a stalled one delays others by a second
+// at most.
+func accept(raw syscall.RawConn, asked chan<- request, end <-chan struct{}) {
+	for {
+		conn := -1
+		err := raw.Read(func(fd uintptr) bool {
+			var err error
+			conn, _, err = unix.Accept4(int(fd), unix.SOCK_CLOEXEC)
+			return err != unix.EAGAIN
+		})
+		if err != nil {
+			return
+		}
+		if conn >= 0 {
+			serve(conn, asked, end)
+			unix.Close(conn)
+		}
+	}
 }
 
 func (c *control) close() {
@@ -76,14 +101,14 @@ func (c *control) close() {
 	os.Remove(c.path)
 }
 
-func serve(conn *net.UnixConn, asked chan<- request, end <-chan struct{}) {
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(time.Second))
-	if !ours(conn) {
+func serve(conn int, asked chan<- request, end <-chan struct{}) {
+	patient(conn, time.Second)
+	cred, err := unix.GetsockoptUcred(conn, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil || cred.Uid != uint32(os.Geteuid()) && cred.Uid != 0 {
 		return
 	}
 	buf := make([]byte, maxOrder)
-	n, err := conn.Read(buf)
+	n, err := unix.Read(conn, buf)
 	if err != nil {
 		return
 	}
@@ -106,21 +131,14 @@ func serve(conn *net.UnixConn, asked chan<- request, end <-chan struct{}) {
 	if len(a.fds) > 0 {
 		oob = unix.UnixRights(a.fds...)
 	}
-	conn.SetDeadline(time.Now().Add(time.Second))
-	conn.WriteMsgUnix(data, oob, nil)
+	unix.Sendmsg(conn, data, oob, nil, unix.MSG_NOSIGNAL)
 }
 
-// ours reports whether the peer is the same user, or root.
-func ours(conn *net.UnixConn) bool {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return false
-	}
-	var cred *unix.Ucred
-	if raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) }) != nil || err != nil {
-		return false
-	}
-	return cred.Uid == uint32(os.Geteuid()) || cred.Uid == 0
+// patient bounds how long the other side may keep us.
+func patient(fd int, limit time.Duration) {
+	tv := unix.NsecToTimeval(limit.Nanoseconds())
+	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv)
+	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &tv)
 }
 
 // obey carries out an order.
@@ -166,44 +184,52 @@ func (s *supervisor) resume() error {
 }
 
 // command sends an order to the entry's supervisor.
-func (e *Entry) command(do string) (reply, []int, error) {
-	conn, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: e.registry.socket(e.Instance), Net: "unixpacket"})
-	if err != nil {
-		return reply{}, nil, fmt.Errorf("cannot reach the supervisor of %s: %w", e.Instance, err)
+func (e *Entry) command(do string) (r reply, fds []int, err error) {
+	fail := func(err error) (reply, []int, error) {
+		return reply{}, fds, fmt.Errorf("cannot reach the supervisor of %s: %w", e.Instance, err)
 	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	conn, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fail(err)
+	}
+	defer unix.Close(conn)
+	patient(conn, 5*time.Second)
+	if err := unix.Connect(conn, &unix.SockaddrUnix{Name: e.registry.socket(e.Instance)}); err != nil {
+		return fail(err)
+	}
 	data, err := json.Marshal(order{do})
 	if err != nil {
-		return reply{}, nil, fmt.Errorf("internal error: %w", err)
+		return fail(err)
 	}
-	if _, err := conn.Write(data); err != nil {
-		return reply{}, nil, fmt.Errorf("cannot reach the supervisor of %s: %w", e.Instance, err)
+	if _, err := unix.SendmsgN(conn, data, nil, nil, unix.MSG_NOSIGNAL); err != nil {
+		return fail(err)
 	}
 	buf, oob := make([]byte, 1<<20), make([]byte, unix.CmsgSpace(4*len(namespaceFiles)))
-	n, oobn, _, _, err := conn.ReadMsgUnix(buf, oob)
+	n, oobn, _, _, err := unix.Recvmsg(conn, buf, oob, unix.MSG_CMSG_CLOEXEC)
 	if err != nil {
-		return reply{}, nil, fmt.Errorf("cannot read the answer of %s: %w", e.Instance, err)
+		return fail(err)
 	}
-	var fds []int
-	if messages, err := unix.ParseSocketControlMessage(oob[:oobn]); err == nil {
-		for _, m := range messages {
-			if got, err := unix.ParseUnixRights(&m); err == nil {
-				fds = append(fds, got...)
-			}
-		}
-	}
-	for _, fd := range fds {
-		unix.CloseOnExec(fd)
-	}
-	var r reply
+	fds = received(oob[:oobn])
 	if err := json.Unmarshal(buf[:n], &r); err != nil {
-		return reply{}, fds, fmt.Errorf("cannot read the answer of %s: %w", e.Instance, err)
+		return fail(err)
 	}
 	if r.Error != "" {
 		return r, fds, fmt.Errorf("cannot %s %s: %s", do, e.Instance, r.Error)
 	}
 	return r, fds, nil
+}
+
+func received(oob []byte) (fds []int) {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil
+	}
+	for i := range messages {
+		if got, err := unix.ParseUnixRights(&messages[i]); err == nil {
+			fds = append(fds, got...)
+		}
+	}
+	return fds
 }
 
 // Pause and Resume freeze an instance as a whole and let it go on.

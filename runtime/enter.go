@@ -128,6 +128,8 @@ func compileEnter(p *Plan, w wiring, namespaces []int) (*program, error) {
 	c := &compiler{builder: newBuilder(), plan: p, wire: w, joins: true}
 	c.failStep = w.failStep
 	c.status = uintptr(w.status)
+	c.name("take a name")
+	c.rename("sandbox-enter")
 	for i, ns := range namespaceFiles {
 		c.name("enter the " + ns.name + " namespace")
 		c.call(unix.SYS_SETNS, namespaces[i], ns.flag)

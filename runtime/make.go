@@ -49,6 +49,7 @@ type Request struct {
 // through host.
 func Make(req Request, host *Host) (*Plan, error) {
 	m := &maker{req: req, host: host, set: req.Permissions.Set(), env: newEnvironment()}
+	m.plan.View = make([]Step, 0, 160)
 	m.loc = permissions.Locations{Home: host.Home, XDG: host.XDG}
 	steps := []func() error{m.identity, m.usr, m.etc, m.system, m.home, m.files, m.devices, m.environment, m.program, m.limits}
 	for _, step := range steps {

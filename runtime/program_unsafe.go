@@ -1,6 +1,8 @@
 package runtime
 
 import (
+	"bytes"
+	"os"
 	"sort"
 	"unsafe"
 
@@ -30,6 +32,8 @@ type op struct {
 const (
 	opExpect = ^uintptr(0) - iota // masked with arg[1] it must be arg[2], or skip ops are passed over
 	opRefuse                      // masked with arg[1] it must not be arg[2], or likewise
+	opClear                       // arg[1] bytes from arg[0] on become zero
+	opByte                        // the byte at arg[0] becomes arg[1]
 	opStore                       // it becomes arg[1]
 )
 
@@ -41,21 +45,104 @@ type program struct {
 	setup  []op
 	launch []op
 	names  []string
+	slots  [maxSlots]uintptr
+	word   uint32 // the byte that opened the last gate
 
+	*residue
+
+	keep  []any // what the addresses in ops point at
+	arena []byte
+}
+
+// residue is all that init still needs once the app runs. It lies in a mapping
+// of its own, so that everything else of the supervisor's memory, of which init
+// is a copy, can be given back. It holds no pointers.
+type residue struct {
 	status uintptr   // fd on which the child reports
 	record [4]uint32 // the report being written
-	slots  [maxSlots]uintptr
 	cpid   uintptr   // the app's pid, as init sees it
 	wait   uint32    // wait status, written by the kernel
 	mask   uint64    // all signals
 	info   [128]byte // siginfo of the signal being forwarded
 	group  uint32    // process group to be put in the foreground
 	own    uint32    // init's own process group
-	word   uint32    // the byte that opened the last gate
 	paused bool      // stops are ours, not the app's
 
-	keep  []any // what the addresses in ops point at
-	arena []byte
+	ranges [64]span // memory to give back
+	count  int
+}
+
+type span struct{ from, to uintptr }
+
+// newResidue maps memory that the collector does not know.
+func newResidue() *residue {
+	size := int(unsafe.Sizeof(residue{}))
+	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		mem = make([]byte, size) // no memory: the launch will say so better
+	}
+	r := (*residue)(unsafe.Pointer(&mem[0]))
+	r.mask = ^uint64(0)
+	return r
+}
+
+// spans lists the writable memory of this process, but for the residue.
+func (r *residue) spans() {
+	own := uintptr(unsafe.Pointer(r))
+	for line := range bytes.Lines(ownMaps()) {
+		s, writable := parseSpan(line)
+		if !writable || own >= s.from && own < s.to || bytes.Contains(line, []byte("[v")) {
+			continue
+		}
+		if r.count < len(r.ranges) {
+			r.ranges[r.count] = s
+			r.count++
+		}
+	}
+}
+
+// ownMaps is /proc/self/maps, read without a buffer that grows.
+func ownMaps() []byte {
+	fd, err := unix.Open("/proc/self/maps", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(fd)
+	buf, n := make([]byte, 16<<10), 0
+	for n < len(buf) {
+		m, err := unix.Read(fd, buf[n:])
+		if m <= 0 || err != nil {
+			break
+		}
+		n += m
+	}
+	return buf[:n]
+}
+
+// parseSpan reads the range of a line of proc_pid_maps(5).
+func parseSpan(line []byte) (s span, writable bool) {
+	rng, rest, ok := bytes.Cut(line, []byte(" "))
+	from, to, ok2 := bytes.Cut(rng, []byte("-"))
+	if !ok || !ok2 || len(rest) < 4 {
+		return span{}, false
+	}
+	s.from, ok = parseHex(from)
+	s.to, ok2 = parseHex(to)
+	return s, ok && ok2 && rest[1] == 'w'
+}
+
+func parseHex(text []byte) (v uintptr, ok bool) {
+	for _, c := range text {
+		switch {
+		case c >= '0' && c <= '9':
+			v = v<<4 | uintptr(c-'0')
+		case c >= 'a' && c <= 'f':
+			v = v<<4 | uintptr(c-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return v, len(text) > 0
 }
 
 // builder appends ops to one of the two lists.
@@ -76,9 +163,9 @@ type slot uint16
 type ref slot
 
 func newBuilder() *builder {
-	p := &program{mask: ^uint64(0), names: make([]string, 1, 64)}
+	p := &program{residue: newResidue(), names: make([]string, 1, 64)}
 	b := &builder{program: p, made: map[string]bool{"/": true}}
-	p.setup = make([]op, 0, 512)
+	p.setup = make([]op, 0, 800)
 	p.launch = make([]op, 0, 96)
 	b.ops = &p.setup
 	return b
@@ -158,6 +245,26 @@ func (b *builder) refuse(word *uint32, mask, unwanted uint32) {
 // store puts the content of a slot where a later call reads it.
 func (b *builder) store(s slot, word *uint32) {
 	b.call(opStore, pointer(b, word), ref(s))
+}
+
+// rename gives the child a command line of its own: its copy of ours would
+// tell the app paths and arguments of the host.
+func (b *builder) rename(name string) {
+	b.call(unix.SYS_PRCTL, unix.PR_SET_NAME, name, 0, 0, 0)
+	if len(os.Args) == 0 || len(os.Args[0]) == 0 {
+		return
+	}
+	// The kernel lays the arguments out one behind the other, NULs between.
+	first, last := os.Args[0], os.Args[len(os.Args)-1]
+	from := uintptr(unsafe.Pointer(unsafe.StringData(first)))
+	to := uintptr(unsafe.Pointer(unsafe.StringData(last))) + uintptr(len(last))
+	if to < from || to-from > 4<<20 || len(last) == 0 {
+		return
+	}
+	b.call(opClear, from, int(to-from))
+	for i := 0; i < min(len(name), len(first)); i++ {
+		b.call(opByte, from+uintptr(i), int(name[i]))
+	}
 }
 
 // tolerate lets the call fail with one of the errnos; the next skip ops are

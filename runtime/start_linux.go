@@ -37,6 +37,7 @@ func start(p *Plan, w wiring, cgroupFD int, join []int) (_ *process, err error) 
 	if err := unix.Pipe2(statusPipe[:], unix.O_CLOEXEC); err != nil {
 		return nil, fmt.Errorf("cannot make a pipe: %w", err)
 	}
+	unix.SetNonblock(statusPipe[0], true) // waited for by the poller, not by a thread
 	defer unix.Close(statusPipe[1])
 	if err := unix.Pipe2(gatePipe[:], unix.O_CLOEXEC); err != nil {
 		unix.Close(statusPipe[0])
@@ -70,6 +71,7 @@ func start(p *Plan, w wiring, cgroupFD int, join []int) (_ *process, err error) 
 		args.flags |= unix.CLONE_INTO_CGROUP
 		args.cgroup = uint64(cgroupFD)
 	}
+	prog.spans()
 	pid, errno := prog.clone3(args)
 	goruntime.KeepAlive(prog)
 	goruntime.KeepAlive(&pidfd)

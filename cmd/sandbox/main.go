@@ -11,7 +11,13 @@ import (
 
 // The main goroutine keeps the main thread: an instance dies with the thread
 // that started it, and this one lives as long as the program.
-func init() { goruntime.LockOSThread() }
+//
+// One processor is enough for what this program does, and spares a launch the
+// wake-ups of idle threads.
+func init() {
+	goruntime.LockOSThread()
+	goruntime.GOMAXPROCS(1)
+}
 
 func main() {
 	os.Exit(cli.Main(os.Args[1:], handler))
