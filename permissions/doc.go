@@ -49,8 +49,10 @@
 // Without Locations nobody knows whether /home/u/x or xdg-download lies in the
 // home. Until Resolve, a Set treats "home" and "~/…", absolute paths and each
 // xdg directory as separate places, except that "host" includes all of them
-// and a denied absolute or xdg path is a hole in "home". What is enforced is
-// decided on a resolved Set (View), where a path is a path.
+// and that an absolute or xdg path may lie in the home: denied, it is a hole in
+// "home", and with the home denied it is not covered. What is enforced is
+// decided on a resolved Set (View), where a path is a path; prompts and
+// explanations about absolute paths ask Effective.At.
 //
 // # What grants expose, and what this cannot stop
 //
