@@ -35,6 +35,9 @@ const flushTime = time.Second
 func (r *Relay) Stopped(sig unix.Signal) Resume {
 	wants := sig == unix.SIGTTIN || sig == unix.SIGTTOU
 	var resume Resume
+	if r.user == nil {
+		return resume // never started
+	}
 	held, ready := false, false
 	r.do(func() {
 		held = r.reading

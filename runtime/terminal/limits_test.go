@@ -269,7 +269,9 @@ func TestRealShells(t *testing.T) {
 			s.typed("one\r")
 			s.expect("first=one")
 			s.typed("\x1a")
-			s.expect("topped") // "Stopped", "Stopped(SIGNAL)", "suspended"
+			s.until("the shell's notice", func() bool {
+				return strings.Contains(s.screen(), "Stopped") || strings.Contains(s.screen(), "suspended")
+			})
 			s.typed("echo in''between\r")
 			s.expect("inbetween")
 			s.typed("fg\r")

@@ -19,15 +19,15 @@ type Options struct {
 }
 
 // Relay moves bytes between the user's terminal and the app's pty. All of it
-// happens on one goroutine, which owns every field below mu's; the exported
-// methods hand it their work.
+// happens on one goroutine, which alone touches the fields from filter on; the
+// exported methods hand it their work. Stopped and Finish are called by one
+// goroutine at a time, Restore by any once Start has returned.
 type Relay struct {
 	std  Std
 	pty  *Pty
 	opt  Options
 	user *user
 
-	wake     int // eventfd
 	commands chan func()
 	done     chan struct{} // closed when the goroutine has ended
 	gone     chan struct{} // closed when the user's terminal is gone
@@ -36,6 +36,7 @@ type Relay struct {
 
 	mu      sync.Mutex
 	aborted bool // Restore was called: wait for nothing any more
+	wake    int  // eventfd, -1 when closed
 
 	filter    Filter
 	buf       []byte // Room, then what was read from the app
@@ -75,6 +76,7 @@ func New(std Std, pty *Pty, opt Options) *Relay {
 }
 
 // Start takes the user's terminal if it is ours to take, and begins to relay.
+// After an error, too, Finish closes what is open.
 // From here until Finish messages to the terminal appear without carriage
 // returns; call Restore first.
 func (r *Relay) Start() error {
