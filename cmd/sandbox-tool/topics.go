@@ -4,6 +4,7 @@ import (
 	"sandbox/internal/cli"
 	"sandbox/manifest"
 	"sandbox/permissions"
+	"sandbox/repo/bundle"
 )
 
 // topic is a page of "sandbox help": the document of a room, or a short text.
@@ -15,6 +16,7 @@ func topics() []topic {
 	return []topic{
 		{"manifest", "every key of sandbox.toml", manifest.Reference},
 		{"permissions", "every permission and what it exposes", permissions.Reference},
+		{"packaging", "how a program becomes a bundle", bundle.Reference},
 		{"exit-status", "what the exit status says", cli.ExitCodes + "\n"},
 	}
 }
