@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -24,64 +25,66 @@ type Made struct {
 	Mode    uint32
 }
 
-// grants turns the file permissions of an app into steps.
+// grants turns the file permissions of an app into steps. All paths of the set
+// are absolute by now.
 type grants struct {
 	host  *Host
-	set   permissions.Set
-	loc   permissions.Locations
-	ask   func(permissions.FileRule) bool // the person at the keyboard asked for it, now
+	named []string               // paths that a grant names, however wide others are
+	nodes []permissions.FileNode // what it comes to: the points where access changes
+	asked []string               // paths the person who starts the app named just now
 	binds []Step
 	cover []Step
 	made  []Made
 	notes []string
 	err   []error
+	at    atomic.Value // the path being looked at, for when it hangs
+}
+
+func (g *grants) look(p string) (Found, error) {
+	g.at.Store(p)
+	return g.host.Look(p)
 }
 
 // files decides the binds of every file permission, then what is covered again:
 // denied paths, the project's own state, and the guarded paths of the home.
 // Steps come out parents first, a cover after the bind it covers.
-func (g *grants) files() ([]Step, error) {
-	for _, rule := range g.set.Files() {
-		if !rule.Deny {
-			g.allow(rule)
+func (g *grants) files() (steps []Step, err error) {
+	if len(g.nodes) == 0 {
+		return nil, nil
+	}
+	hung := within(patience, func() { steps, err = g.decide() }, func() string { return g.at.Load().(string) })
+	if hung != nil {
+		return nil, hung
+	}
+	return steps, err
+}
+
+func (g *grants) decide() ([]Step, error) {
+	for _, n := range g.nodes {
+		switch {
+		case n.Access == permissions.None:
+			g.deny(n.Path)
+		case n.Path == "/":
+			g.wholeHost(n)
+		default:
+			g.bind(n)
 		}
 	}
-	for _, rule := range g.set.Files() {
-		if rule.Deny {
-			g.deny(rule)
-		}
+	if len(g.binds) > 0 {
+		g.hideOwnState()
+		g.guardHome()
 	}
-	g.hideOwnState()
-	g.guardHome()
 	if err := errors.Join(g.err...); err != nil {
 		return nil, err
 	}
 	steps := append(g.binds, g.cover...)
-	slices.SortStableFunc(steps, func(a, b Step) int {
-		return strings.Count(path.Clean(a.Target), "/") - strings.Count(path.Clean(b.Target), "/")
-	})
+	slices.SortStableFunc(steps, func(a, b Step) int { return strings.Count(a.Target, "/") - strings.Count(b.Target, "/") })
 	return steps, nil
-}
-
-func (g *grants) allow(rule permissions.FileRule) {
-	if rule.Path == "host" {
-		g.wholeHost(rule)
-		return
-	}
-	p, err := g.loc.Resolve(rule.Path)
-	if err != nil {
-		g.notes = append(g.notes, fmt.Sprintf("files:%s gives nothing here: %v", rule.Path, err))
-		return
-	}
-	if g.set.FileAccess(p, g.loc) == permissions.None {
-		return
-	}
-	g.bind(p, rule)
 }
 
 // wholeHost shows every directory of the host that does not mean something
 // else inside, and the host's own system below /run/host.
-func (g *grants) wholeHost(rule permissions.FileRule) {
+func (g *grants) wholeHost(n permissions.FileNode) {
 	names := g.host.Entries("/")
 	slices.Sort(names)
 	for _, name := range names {
@@ -89,42 +92,46 @@ func (g *grants) wholeHost(rule permissions.FileRule) {
 		if isReserved(p) || p == "/tmp" || p == "/var" || p == emptyDir || p == "/lost+found" {
 			continue
 		}
-		if f, err := g.host.Look(p); err != nil || !f.IsDir() || f.Path != p {
+		if f, err := g.look(p); err != nil || !f.IsDir() || f.Path != p {
 			continue
 		}
-		g.bind(p, rule)
+		g.bind(permissions.FileNode{Path: p, Access: n.Access})
 	}
 	for _, p := range []string{"/usr", "/etc"} {
-		if f, err := g.host.Look(p); err == nil && f.IsDir() {
-			g.binds = append(g.binds, Step{Do: Bind, Source: f.Path, Target: "/run/host" + p, ReadOnly: true, Why: why(rule)})
+		if f, err := g.look(p); err == nil && f.IsDir() {
+			g.binds = append(g.binds, Step{Do: Bind, Source: f.Path, Target: "/run/host" + p, ReadOnly: true, Why: "files:host:read"})
 		}
 	}
 }
 
-func why(rule permissions.FileRule) string {
-	return permissions.Permission{Kind: permissions.Files, Subject: rule.Path, Access: rule.Access}.String()
+// words is a node as a permission, the home abbreviated.
+func (g *grants) words(n permissions.FileNode) string {
+	subject := n.Path
+	if below(subject, g.host.Home) {
+		subject = strings.TrimSuffix("~/"+strings.TrimPrefix(subject[len(g.host.Home):], "/"), "/")
+	}
+	return permissions.Permission{Kind: permissions.Files, Subject: subject, Access: n.Access}.String()
 }
 
-// bind shows the host's path p inside.
-func (g *grants) bind(p string, rule permissions.FileRule) {
-	f, err := g.host.Look(p)
+// bind shows the host's path of a node inside.
+func (g *grants) bind(n permissions.FileNode) {
+	f, err := g.look(n.Path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && rule.Access == permissions.Create:
-		f, err = g.create(p)
-	case errors.Is(err, fs.ErrNotExist) && !g.ask(rule):
-		g.notes = append(g.notes, fmt.Sprintf("%s gives nothing here: there is no %s", why(rule), p))
+	case errors.Is(err, fs.ErrNotExist) && n.Access == permissions.Create:
+		f, err = g.create(n.Path)
+	case errors.Is(err, fs.ErrNotExist) && !slices.Contains(g.asked, n.Path):
+		g.notes = append(g.notes, fmt.Sprintf("%s gives nothing here: there is no %s", g.words(n), n.Path))
 		return
 	}
 	if err == nil {
-		err = g.refuse(p, f)
+		err = g.refuse(n.Path, f)
 	}
 	if err != nil {
-		g.fail(p, err)
+		g.fail(n.Path, err)
 		return
 	}
-	s := Step{Do: Bind, Source: f.Path, Target: g.place(p, f.Path), ReadOnly: rule.Access < permissions.Write,
-		IsFile: !f.IsDir(), Hostile: true, Ino: f.Ino, Dev: f.Dev, Why: why(rule)}
-	g.binds = append(g.binds, s)
+	g.binds = append(g.binds, Step{Do: Bind, Source: f.Path, Target: g.place(n.Path, f.Path), ReadOnly: n.Access < permissions.Write,
+		IsFile: !f.IsDir(), Hostile: true, Ino: f.Ino, Dev: f.Dev, Why: g.words(n)})
 }
 
 // refuse says why a path that exists cannot be granted.
@@ -145,6 +152,21 @@ func (g *grants) refuse(p string, f Found) error {
 	for _, own := range ownState(g.host) {
 		if below(f.Path, own) {
 			return hint.With(fmt.Errorf("%s holds what sandbox itself keeps", own), "no app can be given it; copy what you need elsewhere")
+		}
+	}
+	return g.refuseKeys(p, f)
+}
+
+// refuseKeys: a link, which another app may have planted, must not turn the
+// grant of an ordinary path into one of the user's keys.
+func (g *grants) refuseKeys(p string, f Found) error {
+	for _, entry := range guardedHome {
+		keys := path.Join(g.host.Home, entry.rel)
+		if !entry.hide || below(p, keys) {
+			continue
+		}
+		if real, err := g.look(keys); err == nil && below(f.Path, real.Path) {
+			return hint.With(fmt.Errorf("it leads to %s", keys), "grant that by its own name if you mean it")
 		}
 	}
 	return nil
@@ -172,7 +194,7 @@ func (g *grants) create(p string) (Found, error) {
 	var missing []string
 	dir := p
 	for {
-		f, err := g.host.Look(dir)
+		f, err := g.look(dir)
 		if err == nil {
 			if !f.IsDir() {
 				return Found{}, fmt.Errorf("%s is not a directory", dir)
@@ -216,13 +238,9 @@ func (g *grants) inside(real string) (places []string, writable bool) {
 	return places, writable
 }
 
-// deny covers what is denied wherever a grant shows it.
-func (g *grants) deny(rule permissions.FileRule) {
-	p, err := g.loc.Resolve(rule.Path)
-	if err != nil {
-		return
-	}
-	f, err := g.host.Look(p)
+// deny covers a denied path wherever a grant shows it.
+func (g *grants) deny(p string) {
+	f, err := g.look(p)
 	if errors.Is(err, fs.ErrNotExist) {
 		g.denyMissing(p)
 		return
@@ -233,16 +251,10 @@ func (g *grants) deny(rule permissions.FileRule) {
 	}
 	places, _ := g.inside(f.Path)
 	for _, at := range places {
-		switch {
-		case g.granted(at):
-			// The grant of the very path was carved away already.
-		case rule.Access >= permissions.Write:
-			g.cover = append(g.cover, Step{Do: Self, Target: at, ReadOnly: true, IsFile: !f.IsDir(), Hostile: true, Why: "deny " + why(rule)})
-		default:
-			g.cover = append(g.cover, Step{Do: Mask, Target: at, IsFile: !f.IsDir(), Hostile: true, Why: "deny " + why(rule)})
-		}
+		g.cover = append(g.cover, Step{Do: Mask, Target: at, IsFile: !f.IsDir(), Hostile: true, Why: "denied"})
 	}
 	g.pin(f.Path)
+	g.pinLink(p, f.Path, false)
 }
 
 // denyMissing holds the place of a denied path that does not exist yet: the
@@ -258,7 +270,7 @@ func (g *grants) denyMissing(p string) {
 		return
 	}
 	for _, at := range places {
-		g.cover = append(g.cover, Step{Do: Mask, Target: at, Hostile: true, Why: "deny " + p})
+		g.cover = append(g.cover, Step{Do: Mask, Target: at, Hostile: true, Why: "denied"})
 	}
 	g.pin(f.Path)
 }
@@ -271,7 +283,7 @@ func (g *grants) granted(target string) bool {
 func (g *grants) hideOwnState() {
 	for _, dir := range ownState(g.host) {
 		real := dir
-		f, err := g.host.Look(dir)
+		f, err := g.look(dir)
 		if err == nil {
 			real = f.Path
 		}
@@ -296,21 +308,21 @@ func (g *grants) hideOwnState() {
 func (g *grants) guardHome() {
 	for _, entry := range guardedHome {
 		p := path.Join(g.host.Home, entry.rel)
-		itself, inner := g.named(p)
+		itself, inner := g.opens(p)
 		if itself {
 			continue
 		}
 		real := p
-		f, err := g.host.Look(p)
+		f, err := g.look(p)
 		missing := errors.Is(err, fs.ErrNotExist)
 		if err == nil {
 			real = f.Path
 		}
-		if home, herr := g.host.Look(g.host.Home); missing && herr == nil {
+		if home, herr := g.look(g.host.Home); missing && herr == nil {
 			real = path.Join(home.Path, entry.rel)
 		}
 		places, writable := g.inside(real)
-		if len(places) == 0 || missing && !writable {
+		if len(places) == 0 || missing && (!writable || !g.wanted(entry)) {
 			continue
 		}
 		file := entry.file
@@ -336,16 +348,27 @@ func (g *grants) guardHome() {
 	}
 }
 
-// named reports whether a grant opens exactly p, and whether one opens
+// wanted reports whether a guarded path that is missing must be made: whether
+// anything on this host would run it.
+func (g *grants) wanted(entry guarded) bool {
+	if !entry.make {
+		return false
+	}
+	if entry.of == "" {
+		return true
+	}
+	_, err := g.look(entry.of)
+	return err == nil
+}
+
+// opens reports whether a grant names exactly p, and whether one names
 // something below it.
-func (g *grants) named(p string) (itself, inner bool) {
-	for _, rule := range g.set.Files() {
-		if rule.Deny || rule.Path == "home" || rule.Path == "host" {
-			continue
+func (g *grants) opens(p string) (itself, inner bool) {
+	for _, n := range g.named {
+		if n != "/" && n != g.host.Home {
+			itself = itself || n == p
+			inner = inner || n != p && below(n, p)
 		}
-		at, err := g.loc.Resolve(rule.Path)
-		itself = itself || err == nil && at == p
-		inner = inner || err == nil && at != p && below(at, p)
 	}
 	return itself, inner
 }
@@ -385,7 +408,7 @@ func (g *grants) pin(real string) {
 // pinLink holds a guarded name that is a symbolic link: the file it leads to
 // is covered, but the name could be replaced.
 func (g *grants) pinLink(p, real string, missing bool) {
-	home, err := g.host.Look(g.host.Home)
+	home, err := g.look(g.host.Home)
 	if err != nil || missing {
 		return
 	}

@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -64,7 +63,7 @@ func ThisHost() (*Host, error) {
 		Dirs:     disk.UserDirs(os.Getenv, home),
 		Landlock: landlockABI(),
 		OpenAt2:  hasOpenAt2(),
-		Look:     lookWithin(2 * time.Second),
+		Look:     look,
 		Entries:  entries,
 		Read:     readSmall,
 	}
@@ -154,30 +153,24 @@ func prefixed(dirs map[string]string, home string) map[string]string {
 	return out
 }
 
-// errHung: a file system did not answer.
-var errHung = errors.New("the file system there does not answer")
+// patience is how long a network or FUSE file system may take to answer.
+const patience = 2 * time.Second
 
-// lookWithin resolves a path, but never waits for a dead network or FUSE file
-// system longer than the limit.
-func lookWithin(limit time.Duration) func(string) (Found, error) {
-	return func(path string) (Found, error) {
-		type result struct {
-			Found
-			error
-		}
-		done := make(chan result, 1)
-		go func() {
-			f, err := look(path)
-			done <- result{f, err}
-		}()
-		timer := time.NewTimer(limit)
-		defer timer.Stop()
-		select {
-		case r := <-done:
-			return r.Found, r.error
-		case <-timer.C:
-			return Found{}, hint.With(fmt.Errorf("%q: %w", path, errHung), "is a network or FUSE mount stuck?")
-		}
+// within gives up on do when it takes too long. What hangs in the kernel then
+// keeps its goroutine; the program is about to end with the error.
+func within(limit time.Duration, do func(), where func() string) error {
+	done := make(chan struct{})
+	go func() {
+		do()
+		close(done)
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return nil
+	case <-timer.C:
+		return hint.With(fmt.Errorf("cannot grant %s: the file system there does not answer", where()), "is a network or FUSE mount stuck?")
 	}
 }
 

@@ -33,7 +33,7 @@ type Request struct {
 	Base     *manifest.Manifest // the runtime's manifest, when there is one
 
 	Permissions permissions.Effective
-	Asked       func(permissions.FileRule) bool // the person who starts it named this grant
+	Asked       []string // subjects of files: grants that the person who starts it named just now
 
 	Command  string   // in place of the manifest's
 	Args     []string // after the manifest's
@@ -48,9 +48,11 @@ type Request struct {
 // Make decides everything about a launch. It changes nothing, and reads only
 // through host.
 func Make(req Request, host *Host) (*Plan, error) {
-	m := &maker{req: req, host: host, set: req.Permissions.Set(), env: newEnvironment()}
+	m := &maker{req: req, host: host, env: newEnvironment()}
 	m.plan.View = make([]Step, 0, 160)
 	m.loc = permissions.Locations{Home: host.Home, XDG: host.XDG}
+	m.eff = req.Permissions.At(m.loc)
+	m.set = m.eff.Set()
 	steps := []func() error{m.identity, m.usr, m.etc, m.system, m.home, m.files, m.devices, m.environment, m.program, m.limits}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -63,6 +65,7 @@ func Make(req Request, host *Host) (*Plan, error) {
 type maker struct {
 	req  Request
 	host *Host
+	eff  permissions.Effective // on this host: every path absolute
 	set  permissions.Set
 	loc  permissions.Locations
 	plan Plan
@@ -104,7 +107,7 @@ func (m *maker) identity() error {
 			m.note("network:%s gives nothing here: this version knows network:host and network:none", n)
 		}
 	}
-	for _, p := range m.set.All() {
+	for _, p := range m.req.Permissions.Set().All() {
 		switch p.Kind {
 		case permissions.SessionBus, permissions.SystemBus, permissions.Portal:
 			m.note("%s gives nothing here: this version connects no bus", p)
@@ -248,11 +251,23 @@ func (m *maker) home() error {
 }
 
 func (m *maker) files() error {
-	asked := m.req.Asked
-	if asked == nil {
-		asked = func(permissions.FileRule) bool { return false }
+	view, err := m.set.View(m.loc)
+	if err != nil {
+		m.note("%v", err)
 	}
-	g := &grants{host: m.host, set: m.set, loc: m.loc, ask: asked}
+	g := &grants{host: m.host, nodes: view.Nodes()}
+	for _, e := range m.eff.Entries() {
+		if e.Kind == permissions.Files && e.Decision == permissions.Allow {
+			g.named = append(g.named, e.Subject)
+		}
+	}
+	for _, subject := range m.req.Asked {
+		p, err := m.loc.Resolve(subject)
+		if err != nil {
+			return fmt.Errorf("cannot grant files:%s: %w", subject, err)
+		}
+		g.asked = append(g.asked, p)
+	}
 	steps, err := g.files()
 	if err != nil {
 		return err

@@ -9,9 +9,14 @@ type guarded struct {
 	rel  string
 	hide bool // keep it unseen; otherwise it is shown read-only
 	file bool
-	// When an app may write beside it and it does not exist, it is made, for
-	// what does not exist cannot be covered. Content and mode are such that the
-	// session behaves as without it.
+
+	// make says that it is made when an app may write beside it and it does not
+	// exist, for what does not exist cannot be covered; of is the program or
+	// place without which nothing would run it. Content and mode are such that
+	// the session behaves as without it: a file of mode 0 is one that its reader
+	// passes over when it cannot be read.
+	make    bool
+	of      string
 	content string
 	mode    uint32
 }
@@ -27,61 +32,67 @@ const defaultXinit = `#!/bin/sh
 exec /bin/sh /etc/X11/xinit/xinitrc
 `
 
-// guardedHome is the table, keys first, then what is run by shells, sessions
-// and tools that every account has. A missing file of mode 0 is one that its
-// reader passes over when it cannot be read.
+// guardedHome is the table: keys first, then what is run by the shells,
+// sessions and tools that an account has.
 var guardedHome = []guarded{
-	{rel: ".ssh", hide: true},
-	{rel: ".gnupg", hide: true},
+	{rel: ".ssh", hide: true, make: true},
+	{rel: ".gnupg", hide: true, make: true, of: "/usr/bin/gpg"},
 	{rel: ".password-store", hide: true},
 	{rel: ".aws", hide: true},
 	{rel: ".azure", hide: true},
 	{rel: ".kube", hide: true},
 	{rel: ".docker", hide: true},
-	{rel: ".netrc", hide: true, file: true, mode: 0o600},
-	{rel: ".git-credentials", hide: true, file: true, mode: 0o600},
+	{rel: ".netrc", hide: true, file: true},
+	{rel: ".git-credentials", hide: true, file: true},
 	{rel: ".config/gcloud", hide: true},
 	{rel: ".config/gh", hide: true},
 	{rel: ".local/share/keyrings", hide: true},
 	{rel: ".local/share/kwalletd", hide: true},
-	{rel: ".bash_history", hide: true, file: true, mode: 0o600},
+	{rel: ".bash_history", hide: true, file: true},
+	{rel: ".zsh_history", hide: true, file: true},
 
-	{rel: ".profile", file: true, mode: 0o644},
-	{rel: ".bash_profile", file: true, mode: 0o644, content: sourceProfile},
-	{rel: ".bash_login", file: true, mode: 0o644, content: sourceProfile},
-	{rel: ".bash_logout", file: true, mode: 0o644},
-	{rel: ".bash_aliases", file: true, mode: 0o644},
-	{rel: ".bashrc", file: true, mode: 0o644},
-	{rel: ".zshenv", file: true, mode: 0o644},
-	{rel: ".zprofile", file: true, mode: 0o644},
-	{rel: ".zshrc", file: true, mode: 0o644},
-	{rel: ".zlogin", file: true, mode: 0o644},
-	{rel: ".zlogout", file: true, mode: 0o644},
-	{rel: ".kshrc", file: true, mode: 0o644},
-	{rel: ".mkshrc", file: true, mode: 0o644},
-	{rel: ".cshrc", file: true, mode: 0o644},
-	{rel: ".login", file: true, mode: 0o644},
-	{rel: ".logout", file: true, mode: 0o644},
-	{rel: ".config/fish"},
-	{rel: ".xprofile", file: true, mode: 0o644},
-	{rel: ".xsessionrc", file: true, mode: 0o644},
-	{rel: ".xsession", file: true, mode: 0},
-	{rel: ".Xsession", file: true, mode: 0},
-	{rel: ".xinitrc", file: true, mode: 0o644, content: defaultXinit},
-	{rel: ".pam_environment", file: true, mode: 0o644},
-	{rel: ".gitconfig", file: true, mode: 0o644},
-	{rel: ".config/git"},
-	{rel: ".config/systemd"},
-	{rel: ".config/autostart"},
+	startup(".profile", ""),
+	{rel: ".bash_profile", file: true, make: true, of: "/bin/bash", mode: 0o644, content: sourceProfile},
+	{rel: ".bash_login", file: true, make: true, of: "/bin/bash", mode: 0o644, content: sourceProfile},
+	startup(".bash_logout", "/bin/bash"),
+	startup(".bash_aliases", "/bin/bash"),
+	startup(".bashrc", "/bin/bash"),
+	startup(".zshenv", "/bin/zsh"),
+	startup(".zprofile", "/bin/zsh"),
+	startup(".zshrc", "/bin/zsh"),
+	startup(".zlogin", "/bin/zsh"),
+	startup(".zlogout", "/bin/zsh"),
+	startup(".kshrc", "/bin/ksh"),
+	startup(".mkshrc", "/bin/mksh"),
+	startup(".cshrc", "/bin/csh"),
+	startup(".tcshrc", "/bin/tcsh"),
+	startup(".login", "/bin/csh"),
+	startup(".logout", "/bin/csh"),
+	{rel: ".config/fish", make: true, of: "/usr/bin/fish"},
+	startup(".xprofile", "/etc/X11"),
+	startup(".xsessionrc", "/etc/X11/Xsession"),
+	{rel: ".xsession", file: true, make: true, of: "/etc/X11/Xsession"},
+	{rel: ".Xsession", file: true, make: true, of: "/etc/X11/Xsession"},
+	{rel: ".xinitrc", file: true, make: true, of: "/etc/X11/xinit/xinitrc", mode: 0o644, content: defaultXinit},
+	startup(".pam_environment", "/etc/pam.d"),
+	startup(".gitconfig", "/usr/bin/git"),
+	{rel: ".config/git", make: true, of: "/usr/bin/git"},
+	{rel: ".config/systemd", make: true},
+	{rel: ".config/autostart", make: true},
 	{rel: ".config/autostart-scripts"},
 	{rel: ".config/plasma-workspace"},
-	{rel: ".config/environment.d"},
-	{rel: ".local/bin"},
-	{rel: "bin"},
-	{rel: ".local/share/applications"},
-	{rel: ".local/share/dbus-1"},
-	{rel: ".local/share/systemd"},
+	{rel: ".config/environment.d", make: true},
+	{rel: ".local/bin", make: true},
+	{rel: "bin", make: true},
+	{rel: ".local/share/applications", make: true},
+	{rel: ".local/share/dbus-1", make: true},
+	{rel: ".local/share/systemd", make: true},
 	{rel: ".local/share/flatpak"},
+}
+
+// startup is a file that means nothing when it is empty.
+func startup(rel, of string) guarded {
+	return guarded{rel: rel, file: true, make: true, of: of, mode: 0o644}
 }
 
 // ownState are the project's own directories. No grant of any kind opens them:

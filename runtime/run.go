@@ -58,6 +58,7 @@ type supervisor struct {
 	join      []int         // namespaces to enter instead of making them
 	keepGroup bool          // the group is another instance's
 	timer     <-chan time.Time
+	idle      <-chan time.Time // when to give memory back
 	timeUp    bool
 }
 
@@ -317,6 +318,8 @@ func (s *supervisor) supervise() (int, error) {
 			r.answer(s)
 		case <-s.timer:
 			s.outOfTime()
+		case <-s.idle:
+			settle()
 		case <-gone:
 			gone = nil
 			s.proc.signal(unix.SIGHUP)
@@ -334,7 +337,7 @@ func (s *supervisor) handle(e event) error {
 		if s.opt.Started != nil {
 			s.opt.Started(s.entry)
 		}
-		s.settle()
+		s.idle = time.After(settleAfter)
 	case reportStopped:
 		s.stopped(unix.Signal(e.value))
 	default:

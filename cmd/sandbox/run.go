@@ -90,13 +90,11 @@ func request(a cli.Args, host *runtime.Host) (runtime.Request, error) {
 		return req, err
 	}
 	req.Permissions = permissions.Merge(man.Layer(), flags)
-	asked := map[string]bool{}
 	for _, e := range flags.Entries {
 		if e.Decision == permissions.Allow && e.Kind == permissions.Files {
-			asked[e.Subject] = true
+			req.Asked = append(req.Asked, e.Subject)
 		}
 	}
-	req.Asked = func(r permissions.FileRule) bool { return asked[r.Path] }
 	req.Env, err = envFlags(a.Strings("env"))
 	return req, err
 }
