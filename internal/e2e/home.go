@@ -115,9 +115,10 @@ func (h *Home) Begin(c Cmd) *Process {
 	if c.Timeout == 0 {
 		c.Timeout = patience
 	}
+	program := h.program(c) // built first: that takes its time, which is not the command's
 	ctx, cancel := context.WithTimeout(context.Background(), c.Timeout)
 	p := &Process{home: h, ctx: ctx, cancel: cancel}
-	p.Cmd = exec.CommandContext(ctx, h.program(c), c.Args...)
+	p.Cmd = exec.CommandContext(ctx, program, c.Args...)
 	p.WaitDelay = 3 * time.Second
 	h.prepare(p.Cmd, c)
 	if c.Stdout == nil {
