@@ -64,7 +64,7 @@ func (s *debSink) member(owner string, h *tar.Header, r io.Reader) error {
 	}
 	if h.Typeflag == tar.TypeReg && h.Mode&0o6000 != 0 {
 		h.Mode &^= 0o6000
-		s.notify(Event{Stage: "unpack", Text: fmt.Sprintf("%s: %s loses its set-id bits", owner, h.Name), Warning: true})
+		s.notify(Event{Stage: "unpack", Text: fmt.Sprintf("%s: %q loses its set-id bits", owner, h.Name), Warning: true})
 	}
 	if err := checkMember(h); err != nil {
 		return fmt.Errorf("%q %w", h.Name, err)
@@ -99,7 +99,7 @@ func (s *debSink) entry(owner, name, p string, h *tar.Header, r io.Reader) error
 	case tar.TypeSymlink:
 		target := movedTarget(name, h.Linkname)
 		if target == "" {
-			s.notify(Event{Stage: "unpack", Text: fmt.Sprintf("%s: link %s to %s is left out", owner, name, h.Linkname)})
+			s.notify(Event{Stage: "unpack", Text: fmt.Sprintf("%s: link %q to %q is left out", owner, name, h.Linkname)})
 			return nil
 		}
 		s.owner[p] = owner
