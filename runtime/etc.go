@@ -1,9 +1,9 @@
 package runtime
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash/fnv"
 	"path"
 	"slices"
 	"strings"
@@ -38,7 +38,7 @@ func generatedEtc(a account, host *Host, app string, shareNet bool) ([]Step, err
 		"hosts":         hosts,
 		"resolv.conf":   resolv,
 		"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\nnetworks: files\nprotocols: files\nservices: files\n",
-		"machine-id":    machineID(host.MachineID, app) + "\n",
+		"machine-id":    machineID(host.Home, app) + "\n",
 		"host.conf":     "multi on\n",
 	}
 	if host.Timezone != "" {
@@ -56,11 +56,14 @@ func generatedEtc(a account, host *Host, app string, shareNet bool) ([]Step, err
 	return steps, nil
 }
 
-// machineID gives each app an id that is stable on this machine and tells
-// nothing of the real one, nor of that of another app.
-func machineID(real, app string) string {
-	sum := sha256.Sum256([]byte("sandbox machine-id\x00" + real + "\x00" + app))
-	return hex.EncodeToString(sum[:16])
+// machineID gives each app of each user an id that stays the same, and that
+// has nothing to do with the machine's: the real one would tell apps and the
+// servers they talk to that they run on the same machine (machine-id(5) calls
+// it confidential).
+func machineID(home, app string) string {
+	h := fnv.New128a()
+	h.Write([]byte("sandbox machine-id\x00" + home + "\x00" + app))
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // runtimeEtc links what the runtime (and the bundle's overlay) brings in its

@@ -28,9 +28,8 @@ type Host struct {
 	Landlock int  // ABI, 0 without
 	OpenAt2  bool // openat2(2) is there and allowed
 
-	MachineID string
-	Resolv    string // content of /etc/resolv.conf
-	Timezone  string // "Europe/Vienna", or empty
+	Resolv   string // content of /etc/resolv.conf
+	Timezone string // "Europe/Vienna", or empty
 
 	Look    func(path string) (Found, error) // follows links
 	Entries func(dir string) []string        // names in a directory; none when it cannot be read
@@ -68,8 +67,6 @@ func ThisHost() (*Host, error) {
 		Read:     readSmall,
 	}
 	h.Cwd, _ = os.Getwd()
-	h.MachineID, _ = readSmall("/etc/machine-id")
-	h.MachineID = strings.TrimSpace(h.MachineID)
 	h.Resolv, _ = readSmall("/etc/resolv.conf")
 	h.Timezone = timezone()
 	h.XDG = xdgUserDirs(h)

@@ -167,7 +167,10 @@ func (s *supervisor) launch() error {
 	defer closeAll(w.shifted)
 
 	// Before the clone: a signal that arrives meanwhile waits in the channel.
-	signal.Notify(s.signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT, unix.SIGTSTP, unix.SIGUSR1, unix.SIGUSR2, unix.SIGCONT)
+	signal.Notify(s.signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT, unix.SIGTSTP, unix.SIGUSR1, unix.SIGUSR2)
+	if !w.terminal {
+		signal.Notify(s.signals, unix.SIGCONT) // on a terminal it is the relay's
+	}
 	if s.proc, err = start(s.plan, w, s.group.FD(), s.join); err != nil {
 		return err
 	}
@@ -313,7 +316,7 @@ func (s *supervisor) supervise() (int, error) {
 				return 0, err
 			}
 		case sig := <-s.signals:
-			s.forward(sig.(unix.Signal))
+			s.proc.signal(sig.(unix.Signal))
 		case r := <-s.asked:
 			r.answer(s)
 		case <-s.timer:
@@ -346,10 +349,14 @@ func (s *supervisor) handle(e event) error {
 	return nil
 }
 
-// stopped: the app's job was stopped. On a terminal we stop with it, so that
-// the shell sees one job; otherwise whoever stopped it will continue it.
+// stopped: the app's job was stopped, and we stop with it, so that the shell
+// sees one job. A detached instance has no shell; whoever stopped it will
+// continue it.
 func (s *supervisor) stopped(sig unix.Signal) {
 	if s.relay == nil {
+		if !s.opt.Detached {
+			unix.Kill(os.Getpid(), unix.SIGSTOP)
+		}
 		return
 	}
 	r := s.relay.Stopped(sig)
@@ -361,13 +368,6 @@ func (s *supervisor) stopped(sig unix.Signal) {
 		s.proc.signal(unix.SIGHUP)
 	}
 	s.proc.signal(steer)
-}
-
-func (s *supervisor) forward(sig unix.Signal) {
-	if s.relay != nil && sig == unix.SIGCONT {
-		return // ours: the relay has seen it
-	}
-	s.proc.signal(sig)
 }
 
 // grace is how long an app that ran out of time may take to end.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"sandbox/internal/cli"
 	"sandbox/internal/hint"
@@ -148,7 +149,21 @@ func realDir(dir string) (string, error) {
 // newName is the id's last part and a few random letters.
 func newName(id manifest.ID) string {
 	name := strings.ToLower(string(id[strings.LastIndexByte(string(id), '.')+1:]))
-	return name[:min(len(name), 40)] + "-" + strings.ToLower(rand.Text()[:6])
+	return name[:min(len(name), 40)] + "-" + letters(6)
+}
+
+// letters are random, out of those that are not mistaken for one another.
+func letters(n int) string {
+	const alphabet = "abcdefghijkmnpqrstuvwxyz23456789"
+	buf := make([]byte, n)
+	if m, err := unix.Getrandom(buf, 0); err != nil || m != n {
+		buf = fmt.Appendf(buf[:0], "%0*d", n, os.Getpid())
+		return string(buf)
+	}
+	for i := range buf {
+		buf[i] = alphabet[int(buf[i])%len(alphabet)]
+	}
+	return string(buf)
 }
 
 // flagLayer is what the command line grants, denies and limits.
@@ -236,6 +251,10 @@ func notStarted(err error) error {
 	}
 	if s, ok := errors.AsType[cli.Status](err); ok && s.Code != cli.Failed {
 		return err
+	}
+	if problems, ok := errors.AsType[manifest.Problems](err); ok {
+		manifest.Explain(os.Stderr, problems)
+		return cli.Status{Code: cli.NotStarted}
 	}
 	return cli.Exit(cli.NotStarted, err)
 }
