@@ -53,6 +53,7 @@ func runBuild(ctx context.Context, o buildOptions, stdout io.Writer, p *progress
 		Out:     o.out,
 		Runtime: o.runtime,
 		Update:  o.update,
+		Run:     steps{o.runtime, os.Stderr},
 		Progress: func(e bundle.Event) {
 			switch {
 			case e.Warning:
