@@ -43,6 +43,7 @@ func newRoot() *cobra.Command {
 		lintCommand(),
 		buildCommand(),
 		permissionCommand(),
+		doctorCommand(),
 		completionCommand(),
 		manCommand(),
 		versionCommand(),
