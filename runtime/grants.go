@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sandbox/internal/hint"
+	"sandbox/internal/safe"
 	"sandbox/permissions"
 )
 
@@ -23,6 +24,15 @@ type Made struct {
 	File    bool
 	Content string
 	Mode    uint32
+}
+
+// String is a line of the dry run.
+func (m Made) String() string {
+	kind := "directory"
+	if m.File {
+		kind = "file"
+	}
+	return fmt.Sprintf("%s %s mode=%04o", kind, safe.Text(m.Path), m.Mode)
 }
 
 // grants turns the file permissions of an app into steps. All paths of the set
@@ -254,7 +264,7 @@ func (g *grants) deny(p string) {
 		g.cover = append(g.cover, Step{Do: Mask, Target: at, IsFile: !f.IsDir(), Hostile: true, Why: "denied"})
 	}
 	g.pin(f.Path)
-	g.pinLink(p, f.Path, false)
+	g.pinLink(p, f.Path)
 }
 
 // denyMissing holds the place of a denied path that does not exist yet: the
@@ -344,7 +354,9 @@ func (g *grants) guardHome() {
 			g.cover = append(g.cover, s)
 		}
 		g.pin(real)
-		g.pinLink(p, real, missing)
+		if !missing {
+			g.pinLink(p, real)
+		}
 	}
 }
 
@@ -405,14 +417,14 @@ func (g *grants) pin(real string) {
 	}
 }
 
-// pinLink holds a guarded name that is a symbolic link: the file it leads to
-// is covered, but the name could be replaced.
-func (g *grants) pinLink(p, real string, missing bool) {
-	home, err := g.look(g.host.Home)
-	if err != nil || missing {
+// pinLink holds a name that is a symbolic link: the file it leads to is
+// covered, but the name could be replaced.
+func (g *grants) pinLink(p, real string) {
+	parent, err := g.look(path.Dir(p))
+	if err != nil {
 		return
 	}
-	name := rebase(p, g.host.Home, home.Path)
+	name := path.Join(parent.Path, path.Base(p))
 	if name == real {
 		return
 	}
@@ -421,10 +433,11 @@ func (g *grants) pinLink(p, real string, missing bool) {
 		return
 	}
 	for _, at := range places {
-		if !g.covered(at) {
+		if !g.covered(at) && !g.granted(at) {
 			g.cover = append(g.cover, Step{Do: Self, Target: at, ReadOnly: true, Link: true, Hostile: true, Why: "keeps its place"})
 		}
 	}
+	g.pin(name)
 }
 
 func (g *grants) covered(target string) bool {

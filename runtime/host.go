@@ -156,15 +156,18 @@ const patience = 2 * time.Second
 // within gives up on do when it takes too long. What hangs in the kernel then
 // keeps its goroutine; the program is about to end with the error.
 func within(limit time.Duration, do func(), where func() string) error {
-	done := make(chan struct{})
+	done := make(chan any, 1)
 	go func() {
+		defer func() { done <- recover() }()
 		do()
-		close(done)
 	}()
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
-	case <-done:
+	case bug := <-done:
+		if bug != nil {
+			panic(bug) // on the goroutine whose caller can report it
+		}
 		return nil
 	case <-timer.C:
 		return hint.With(fmt.Errorf("cannot grant %s: the file system there does not answer", where()), "is a network or FUSE mount stuck?")

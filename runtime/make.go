@@ -319,6 +319,7 @@ func (m *maker) environment() error {
 	if m.req.Runtime != "" && m.isDir(path.Join(m.req.Bundle, "files/lib")) {
 		m.env.set("LD_LIBRARY_PATH", "/app/lib")
 	}
+	m.locale()
 	m.env.set("SANDBOX_ID", m.plan.App)
 	m.env.set("SANDBOX_INSTANCE", m.plan.Instance)
 	for _, v := range m.req.Manifest.Env {
@@ -339,6 +340,26 @@ func (m *maker) environment() error {
 	m.plan.Env = m.env.list()
 	m.plan.Notes = append(m.plan.Notes, m.env.notes...)
 	return m.directory()
+}
+
+// locale keeps the caller's language where the app's system has it. Else programs
+// would complain at every start; C.UTF-8 is built into the C library.
+func (m *maker) locale() {
+	if m.req.Runtime == "" {
+		return
+	}
+	have := append(m.host.Entries(path.Join(m.req.Runtime, "files/lib/locale")), m.host.Entries(path.Join(m.req.Bundle, "usr/lib/locale"))...)
+	if slices.Contains(have, "locale-archive") {
+		return
+	}
+	for name, value := range m.env.vars {
+		if name != "LANG" && !strings.HasPrefix(name, "LC_") || value == "C" || value == "POSIX" || value == "C.UTF-8" {
+			continue
+		}
+		if !slices.Contains(have, strings.Replace(value, ".UTF-8", ".utf8", 1)) {
+			m.env.set(name, "C.UTF-8")
+		}
+	}
 }
 
 // directory: the caller's own when the app can see it, else the app's home.

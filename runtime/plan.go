@@ -132,6 +132,9 @@ func (s Step) options() string {
 		if s.ReadOnly {
 			o = append(o, "ro")
 		}
+		if s.Link {
+			o = append(o, "link")
+		}
 	case Bind:
 		if s.ReadOnly {
 			o = append(o, "ro")
@@ -141,6 +144,9 @@ func (s Step) options() string {
 		o = append(o, "nosuid")
 		if !s.Devices {
 			o = append(o, "nodev")
+		}
+		if s.Shift {
+			o = append(o, "root's files are the app's")
 		}
 	case Tmpfs:
 		if !s.Exec {
@@ -187,6 +193,9 @@ func (p *Plan) String() string {
 	}
 	for _, r := range p.Rlimits {
 		line("rlimit", "%s %s", r.Name, rlimitText(r))
+	}
+	for _, m := range p.Make {
+		line("make", "%s", m)
 	}
 	for _, s := range p.View {
 		line("view", "%s", s)

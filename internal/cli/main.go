@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
+
+	"sandbox/internal/hint"
 )
 
 // Version is set when a release is linked.
@@ -15,22 +18,34 @@ type Handler func(Args) error
 // Main is the main function of the lean program but for the exit: it finds the
 // verb, performs it with what handler returns for its name or hands over to the
 // program that does, and prints what went wrong.
-func Main(args []string, handler func(verb string) Handler) int {
+func Main(args []string, handler func(verb string) Handler) (code int) {
+	defer func() {
+		if bug := recover(); bug != nil {
+			code = Report(os.Stderr, Bug(bug))
+		}
+	}()
 	return Report(os.Stderr, dispatch(args, handler))
+}
+
+// Bug is the error for what must not happen: a person gets a sentence, and
+// whoever can mend it gets the trace on request.
+func Bug(bug any) error {
+	if os.Getenv("SANDBOX_TRACE") != "" {
+		os.Stderr.Write(debug.Stack())
+	}
+	return Exit(NotStarted, hint.With(fmt.Errorf("internal error: %v", bug), "please report it, with what SANDBOX_TRACE=1 adds"))
 }
 
 func dispatch(args []string, handler func(verb string) Handler) error {
 	if len(args) == 0 {
-		Overview(os.Stdout)
-		return nil
+		return Overview(os.Stdout)
 	}
 	switch args[0] {
 	case "-h", "--help":
-		Overview(os.Stdout)
-		return nil
+		return Overview(os.Stdout)
 	case "--version":
-		fmt.Println("sandbox", Version)
-		return nil
+		_, err := fmt.Println("sandbox", Version)
+		return err
 	}
 	if of(Tool, args[0]) {
 		return Exec(Tool, args)
@@ -41,8 +56,7 @@ func dispatch(args []string, handler func(verb string) Handler) error {
 	}
 	a, err := v.Parse(args[1:])
 	if errors.Is(err, ErrHelp) {
-		v.Help(os.Stdout)
-		return nil
+		return v.Help(os.Stdout)
 	}
 	if err != nil {
 		return err
