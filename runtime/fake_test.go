@@ -28,7 +28,7 @@ func (f fakeHost) host() *Host {
 	h := &Host{
 		UID: 1000, GID: 1000, Home: home, Cwd: home, Env: get, Dirs: disk.UserDirs(get, home),
 		Landlock: 7, OpenAt2: true, Resolv: "nameserver 192.0.2.1\n", Timezone: "Europe/Vienna",
-		Look: f.look, Entries: f.entries,
+		Look: f.look, Link: f.link, Entries: f.entries,
 		Read: func(string) (string, error) { return "", fs.ErrNotExist },
 	}
 	h.XDG = xdgUserDirs(h)
@@ -61,6 +61,13 @@ func (f fakeHost) look(p string) (Found, error) {
 		}
 	}
 	return Found{}, &os.PathError{Op: "open", Path: p, Err: unix.ELOOP}
+}
+
+func (f fakeHost) link(p string) (string, error) {
+	if to, is := strings.CutPrefix(f[p], "->"); is {
+		return to, nil
+	}
+	return "", &os.PathError{Op: "readlink", Path: p, Err: unix.EINVAL}
 }
 
 func (f fakeHost) found(p string) Found {

@@ -136,6 +136,9 @@ func (g *grants) bind(n permissions.FileNode) {
 	if err == nil {
 		err = g.refuse(n.Path, f)
 	}
+	if err == nil {
+		err = g.refuseRedirected(n.Path, f.Path)
+	}
 	if err != nil {
 		g.fail(n.Path, err)
 		return
@@ -172,11 +175,28 @@ func (g *grants) refuse(p string, f Found) error {
 func (g *grants) refuseKeys(p string, f Found) error {
 	for _, entry := range guardedHome {
 		keys := path.Join(g.host.Home, entry.rel)
-		if !entry.hide || below(p, keys) {
+		if !entry.hide || below(p, keys) && slices.Contains(g.named, p) {
 			continue
 		}
 		if real, err := g.look(keys); err == nil && below(f.Path, real.Path) {
 			return hint.With(fmt.Errorf("it leads to %s", keys), "grant that by its own name if you mean it")
+		}
+	}
+	return nil
+}
+
+// refuseRedirected: below a directory that the app may write to, any link may be
+// the app's. One that leads a second grant out of that directory would give the
+// app what nobody granted (CVE-2024-42472).
+func (g *grants) refuseRedirected(p, real string) error {
+	for _, n := range g.nodes {
+		if n.Access < permissions.Write || n.Path == p || !below(p, n.Path) {
+			continue
+		}
+		wider, err := g.look(n.Path)
+		if err == nil && real != rebase(p, n.Path, wider.Path) && !below(real, wider.Path) {
+			return hint.With(fmt.Errorf("a link below %s, where the app may write, leads to %s", n.Path, real),
+				"grant the place it leads to, if you mean that")
 		}
 	}
 	return nil
@@ -264,25 +284,41 @@ func (g *grants) deny(p string) {
 		g.cover = append(g.cover, Step{Do: Mask, Target: at, IsFile: !f.IsDir(), Hostile: true, Why: "denied"})
 	}
 	g.pin(f.Path)
-	g.pinLink(p, f.Path)
+	g.pinLinks(p)
 }
 
 // denyMissing holds the place of a denied path that does not exist yet: the
 // app must not be the one to make it.
 func (g *grants) denyMissing(p string) {
-	places, writable := g.inside(p)
-	if !writable {
-		return
-	}
-	f, err := g.create(p)
+	places, err := g.reserve(p)
 	if err != nil {
 		g.err = append(g.err, fmt.Errorf("cannot deny %s: %w", p, err))
-		return
 	}
 	for _, at := range places {
 		g.cover = append(g.cover, Step{Do: Mask, Target: at, Hostile: true, Why: "denied"})
 	}
+}
+
+// reserve plans to make a missing directory that will be covered where a grant
+// would let the app make it. Elsewhere, read-only places included, it stays
+// missing, and nothing is made where a link of the app's may lead.
+func (g *grants) reserve(p string) ([]string, error) {
+	planned := len(g.made)
+	f, err := g.create(p)
+	if err != nil {
+		if _, writable := g.inside(p); !writable {
+			err = nil
+		}
+		return nil, err
+	}
+	places, writable := g.inside(f.Path)
+	if !writable {
+		g.made = g.made[:planned]
+		return nil, nil
+	}
 	g.pin(f.Path)
+	g.pinLinks(p)
+	return places, nil
 }
 
 func (g *grants) granted(target string) bool {
@@ -292,25 +328,18 @@ func (g *grants) granted(target string) bool {
 // hideOwnState covers the project's own directories below any wider grant.
 func (g *grants) hideOwnState() {
 	for _, dir := range ownState(g.host) {
-		real := dir
+		var places []string
 		f, err := g.look(dir)
 		if err == nil {
-			real = f.Path
-		}
-		places, _ := g.inside(real)
-		if len(places) == 0 {
-			continue
-		}
-		if err != nil {
-			if _, err := g.create(dir); err != nil {
-				g.err = append(g.err, fmt.Errorf("cannot protect %s: %w", dir, err))
-				continue
-			}
+			places, _ = g.inside(f.Path)
+			g.pin(f.Path)
+			g.pinLinks(dir)
+		} else if places, err = g.reserve(dir); err != nil {
+			g.err = append(g.err, fmt.Errorf("cannot protect %s: %w", dir, err))
 		}
 		for _, at := range places {
 			g.cover = append(g.cover, Step{Do: Mask, Target: at, Hostile: true, Why: "sandbox's own state"})
 		}
-		g.pin(real)
 	}
 }
 
@@ -354,9 +383,7 @@ func (g *grants) guardHome() {
 			g.cover = append(g.cover, s)
 		}
 		g.pin(real)
-		if !missing {
-			g.pinLink(p, real)
-		}
+		g.pinLinks(p)
 	}
 }
 
@@ -417,27 +444,45 @@ func (g *grants) pin(real string) {
 	}
 }
 
-// pinLink holds a name that is a symbolic link: the file it leads to is
-// covered, but the name could be replaced.
-func (g *grants) pinLink(p, real string) {
-	parent, err := g.look(path.Dir(p))
-	if err != nil {
-		return
-	}
-	name := path.Join(parent.Path, path.Base(p))
-	if name == real {
-		return
-	}
-	places, writable := g.inside(name)
-	if !writable {
-		return
-	}
-	for _, at := range places {
-		if !g.covered(at) && !g.granted(at) {
-			g.cover = append(g.cover, Step{Do: Self, Target: at, ReadOnly: true, Link: true, Hostile: true, Why: "keeps its place"})
+// pinLinks holds every symbolic link on the way to a covered path: what they
+// lead to is covered, but a link itself could be replaced, ~/.config as well as
+// ~/.bashrc.
+func (g *grants) pinLinks(p string) {
+	for _, link := range g.links(p) {
+		places, writable := g.inside(link)
+		if !writable {
+			continue
 		}
+		for _, at := range places {
+			if !g.covered(at) && !g.granted(at) {
+				g.cover = append(g.cover, Step{Do: Self, Target: at, ReadOnly: true, Link: true, Hostile: true, Why: "keeps its place"})
+			}
+		}
+		g.pin(link)
 	}
-	g.pin(name)
+}
+
+// maxLinks is the kernel's own limit on the links of one path.
+const maxLinks = 40
+
+// links lists the symbolic links met on the way to p, each by its own place.
+func (g *grants) links(p string) (found []string) {
+	at, rest := "/", strings.Split(p, "/")
+	for len(rest) > 0 && len(found) < maxLinks {
+		next := path.Join(at, rest[0])
+		rest = rest[1:]
+		to, err := g.host.Link(next)
+		if next == at || err != nil {
+			at = next
+			continue
+		}
+		found = append(found, next)
+		if path.IsAbs(to) {
+			at = "/"
+		}
+		rest = append(strings.Split(to, "/"), rest...)
+	}
+	return found
 }
 
 func (g *grants) covered(target string) bool {

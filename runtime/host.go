@@ -31,8 +31,9 @@ type Host struct {
 	Resolv   string // content of /etc/resolv.conf
 	Timezone string // "Europe/Vienna", or empty
 
-	Look    func(path string) (Found, error) // follows links
-	Entries func(dir string) []string        // names in a directory; none when it cannot be read
+	Look    func(path string) (Found, error)  // follows links
+	Link    func(path string) (string, error) // what a symbolic link says; an error when it is none
+	Entries func(dir string) []string         // names in a directory; none when it cannot be read
 	Read    func(path string) (string, error)
 }
 
@@ -63,6 +64,7 @@ func ThisHost() (*Host, error) {
 		Landlock: landlockABI(),
 		OpenAt2:  hasOpenAt2(),
 		Look:     look,
+		Link:     os.Readlink,
 		Entries:  entries,
 		Read:     readSmall,
 	}
