@@ -181,10 +181,12 @@ func (m *maker) etc() error {
 		return hint.With(err, "set HOME to a path without colons and control characters")
 	}
 	var names []string
-	if m.req.Runtime != "" {
-		names = m.host.Entries(path.Join(m.req.Runtime, "files/etc"))
+	// Only of real directories: names are told too, and a link may lead to any.
+	for _, dir := range []string{path.Join(m.req.Bundle, "usr/etc"), path.Join(m.req.Runtime, "files/etc")} {
+		if filepath.IsAbs(dir) && m.isDir(dir) {
+			names = append(names, m.host.Entries(dir)...)
+		}
 	}
-	names = append(names, m.host.Entries(path.Join(m.req.Bundle, "usr/etc"))...)
 	m.add(Step{Do: Dir, Target: "/etc"})
 	m.add(steps...)
 	m.add(runtimeEtc(names, steps)...)
@@ -256,9 +258,13 @@ func (m *maker) files() error {
 		m.note("%v", err)
 	}
 	g := &grants{host: m.host, nodes: view.Nodes()}
-	for _, e := range m.eff.Entries() {
-		if e.Kind == permissions.Files && e.Decision == permissions.Allow {
-			g.named = append(g.named, e.Subject)
+	// A user directory is a name whose meaning an app may have changed, in
+	// user-dirs.dirs: it opens nothing that is guarded.
+	for _, e := range m.req.Permissions.Entries() {
+		if e.Kind == permissions.Files && e.Decision == permissions.Allow && !strings.HasPrefix(e.Subject, "xdg-") {
+			if p, err := m.loc.Resolve(e.Subject); err == nil {
+				g.named = append(g.named, p)
+			}
 		}
 	}
 	for _, subject := range m.req.Asked {

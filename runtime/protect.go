@@ -1,6 +1,9 @@
 package runtime
 
-import "path"
+import (
+	"path"
+	"slices"
+)
 
 // guarded is a path below the user's home that a wide grant does not open: an
 // app that may write to your home may still not put code where your session
@@ -82,6 +85,7 @@ var guardedHome = []guarded{
 	{rel: ".config/autostart-scripts"},
 	{rel: ".config/plasma-workspace"},
 	{rel: ".config/environment.d", make: true},
+	startup(".config/user-dirs.dirs", ""), // says where xdg- permissions lead
 	{rel: ".local/bin", make: true},
 	{rel: "bin", make: true},
 	{rel: ".local/share/applications", make: true},
@@ -99,8 +103,8 @@ func startup(rel, of string) guarded {
 // an app that could write there would decide its own permissions.
 func ownState(host *Host) []string {
 	var out []string
-	for _, dir := range []string{host.Dirs.Data, host.Dirs.Config, host.Dirs.Cache, host.Dirs.Runtime} {
-		if dir != "" {
+	for _, dir := range []string{host.Dirs.Data, host.Dirs.Config, host.Dirs.Cache, host.Dirs.Runtime, registryBase(host)} {
+		if dir != "" && !slices.Contains(out, dir) {
 			out = append(out, dir)
 		}
 	}

@@ -46,15 +46,7 @@ type Entry struct {
 // or, where a session has none (su, a container), in a directory of the user's
 // own below /tmp. Others can neither read nor plant anything there.
 func OpenRegistry(host *Host) (*Registry, error) {
-	base := host.Dirs.Runtime
-	if base == "" {
-		base = filepath.Join("/run/user", strconv.Itoa(host.UID))
-		if _, err := os.Stat(base); err == nil {
-			base = filepath.Join(base, "sandbox")
-		} else {
-			base = filepath.Join(os.TempDir(), "sandbox-"+strconv.Itoa(host.UID))
-		}
-	}
+	base := registryBase(host)
 	dir := filepath.Join(base, "instances")
 	for _, d := range []string{base, dir} {
 		if err := disk.PrivateDir(d); err != nil {
@@ -63,6 +55,23 @@ func OpenRegistry(host *Host) (*Registry, error) {
 		}
 	}
 	return &Registry{dir}, nil
+}
+
+// registryBase is where the registry lies; no grant opens it, for the control
+// sockets are there.
+func registryBase(host *Host) string {
+	if host.Dirs.Runtime != "" {
+		return host.Dirs.Runtime
+	}
+	session := filepath.Join("/run/user", strconv.Itoa(host.UID))
+	if _, err := host.Look(session); err == nil {
+		return filepath.Join(session, "sandbox")
+	}
+	tmp := host.Env("TMPDIR")
+	if !filepath.IsAbs(tmp) {
+		tmp = "/tmp"
+	}
+	return filepath.Join(tmp, "sandbox-"+strconv.Itoa(host.UID))
 }
 
 // ValidInstance reports whether a name can be an instance's: it becomes a file
