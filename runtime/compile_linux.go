@@ -690,19 +690,6 @@ func (c *compiler) drop() {
 	}
 }
 
-// landlock keeps abstract sockets and signals inside, where the network
-// namespace is shared or a process id leaks.
-func (c *compiler) landlock() {
-	if c.plan.Landlock < 6 {
-		return
-	}
-	c.name("scope sockets and signals")
-	attr := &unix.LandlockRulesetAttr{Scoped: unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL}
-	fd := c.open(unix.SYS_LANDLOCK_CREATE_RULESET, pointer(c.builder, attr), 24, 0)
-	c.call(unix.SYS_LANDLOCK_RESTRICT_SELF, ref(fd), 0)
-	c.close(fd)
-}
-
 // app is the other list: what init's child does before it is the app.
 func (c *compiler) app() {
 	c.ops = &c.launch
