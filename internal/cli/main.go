@@ -37,6 +37,9 @@ func Bug(bug any) error {
 }
 
 func dispatch(args []string, handler func(verb string) Handler) error {
+	if err := refusePrivileged(); err != nil {
+		return err
+	}
 	if len(args) == 0 {
 		return Overview(os.Stdout)
 	}
