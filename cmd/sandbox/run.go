@@ -210,8 +210,14 @@ func passed(list []string) ([]int, error) {
 		if err != nil || fd < 3 || fd >= runtime.FirstReserved {
 			return nil, cli.Usagef(fmt.Sprintf("name an open file descriptor from 3 to %d", runtime.FirstReserved-1), "cannot use --pass-fd %s", text)
 		}
-		if _, err := os.Readlink("/proc/self/fd/" + text); err != nil {
+		// What the caller left open has survived execve(2): the rest is our own.
+		flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if err != nil || flags&unix.FD_CLOEXEC != 0 {
 			return nil, cli.Usagef("open it in the calling shell: 3<FILE", "cannot use --pass-fd %d: it is not open", fd)
+		}
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT == unix.S_IFDIR {
+			return nil, cli.Usagef("grant it with files:", "cannot use --pass-fd %d: by a directory the app would reach all that lies around it", fd)
 		}
 		out = append(out, fd)
 	}
