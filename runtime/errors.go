@@ -3,6 +3,8 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"path"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -19,12 +21,36 @@ type StartError struct {
 func (e *StartError) Error() string { return e.Err.Error() }
 func (e *StartError) Unwrap() error { return e.Err }
 
-func startError(step string, errno unix.Errno) error {
+func startError(step string, search []string, errno unix.Errno) error {
+	if len(search) > 1 && (errno == unix.ENOENT || errno == unix.ENOTDIR) {
+		step = "start " + path.Base(search[0])
+	}
 	e := &StartError{Code: 126, Err: fmt.Errorf("cannot %s: %w", step, errno)}
 	if errno == unix.ENOENT || errno == unix.ENOTDIR {
 		e.Code = 127
 	}
+	if way := startHint(search, errno); way != "" {
+		e.Err = hint.With(e.Err, "%s", way)
+	}
 	return e
+}
+
+func startHint(search []string, errno unix.Errno) string {
+	switch errno {
+	case unix.ENOENT, unix.ENOTDIR:
+		return "neither the app nor its runtime has " + strings.Join(search, " or ") + ", or it is a script for an interpreter that is not there"
+	case unix.EACCES:
+		return "it is no executable file, or lies where programs may not be run from"
+	case unix.ENOEXEC:
+		return "it is made for another kind of machine, or a script without a first line such as #!/bin/sh"
+	case unix.ELOOP:
+		return "its symbolic links lead in a circle"
+	case unix.E2BIG:
+		return "arguments and environment are too large: put some of it in a file and grant that"
+	case unix.EAGAIN, unix.ENOMEM:
+		return "a limit of processes or memory is reached: see `sandbox help run`, --limit"
+	}
+	return ""
 }
 
 // cloneError explains why no namespaces were to be had.

@@ -292,7 +292,7 @@ func (s *supervisor) explain(e event) error {
 	case reportSetupFailed:
 		return launchError(s.proc.stepName(e), unix.Errno(e.detail))
 	case reportExecFailed:
-		return startError(s.proc.stepName(e), unix.Errno(e.detail))
+		return startError(s.proc.stepName(e), s.plan.Search, unix.Errno(e.detail))
 	}
 	return nil
 }

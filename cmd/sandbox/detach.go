@@ -75,8 +75,8 @@ func detach(a cli.Args, opt runtime.Options) error {
 	if a.Has("json") {
 		return cli.WriteJSON(os.Stdout, rep)
 	}
-	fmt.Println(rep.Instance)
-	return nil
+	_, err = fmt.Println(rep.Instance)
+	return err
 }
 
 // withoutName drops --name from a command line, up to the bundle.

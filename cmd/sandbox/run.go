@@ -28,8 +28,8 @@ func runRun(a cli.Args) error {
 	case a.Has("dry-run") && a.Has("json"):
 		return cli.WriteJSON(os.Stdout, opt.Plan)
 	case a.Has("dry-run"):
-		fmt.Print(opt.Plan)
-		return nil
+		_, err := fmt.Print(opt.Plan)
+		return err
 	case a.Has("detach"):
 		return notStarted(detach(a, opt))
 	case a.Has("json"):

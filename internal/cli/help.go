@@ -7,7 +7,7 @@ import (
 )
 
 // Overview prints what a bare "sandbox" prints.
-func Overview(w io.Writer) {
+func Overview(w io.Writer) error {
 	var b strings.Builder
 	b.WriteString("Run terminal and desktop apps in a sandbox, with permissions you decide on.\n\nUsage:\n  sandbox VERB [ARGUMENTS…]\n")
 	for _, g := range Groups {
@@ -20,11 +20,12 @@ func Overview(w io.Writer) {
 	}
 	b.WriteString("\nExit status:\n" + indent(ExitCodes))
 	b.WriteString("\n'sandbox VERB --help' shows a verb's flags, 'sandbox help TOPIC' a topic.\n")
-	io.WriteString(w, b.String())
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // Help prints what "sandbox VERB --help" prints for a verb of the lean program.
-func (v *Verb) Help(w io.Writer) {
+func (v *Verb) Help(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "sandbox %s - %s\n\nUsage:\n  %s\n", v.Name, v.Summary, v.Line())
 	if v.Detail != "" {
@@ -35,7 +36,8 @@ func (v *Verb) Help(w io.Writer) {
 		fmt.Fprintf(&b, "  %-26s %s\n", v.Flags[i].spelling(), v.Flags[i].summary())
 	}
 	fmt.Fprintf(&b, "  %-26s %s\n", "-h, --help", "show this")
-	io.WriteString(w, b.String())
+	_, err := io.WriteString(w, b.String())
+	return err
 }
 
 // Line is the verb as one types it.
