@@ -199,6 +199,12 @@ func (p *residue) reap() {
 				sig = uintptr(unix.SIGSTOP)
 			}
 			syscall.RawSyscall(unix.SYS_KILL, ^uintptr(0), sig, 0)
+		case uintptr(unix.SIGINT), uintptr(unix.SIGQUIT), uintptr(unix.SIGHUP), uintptr(unix.SIGTSTP):
+			// What a terminal sends goes to a whole job: a shell that waits for its
+			// child leaves it to the child to obey.
+			if _, _, e := syscall.RawSyscall(unix.SYS_KILL, -p.cpid, sig, 0); e != 0 {
+				syscall.RawSyscall(unix.SYS_KILL, p.cpid, sig, 0)
+			}
 		default:
 			syscall.RawSyscall(unix.SYS_KILL, p.cpid, sig, 0)
 		}

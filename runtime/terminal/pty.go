@@ -87,6 +87,9 @@ func openSlave(master int) (*os.File, error) {
 // going away has nothing to copy; the relay notices that by itself.
 func copySettings(master, user int) {
 	if t, err := unix.IoctlGetTermios(user, unix.TCGETS); err == nil {
+		if !inForeground(user) {
+			t = cooked(*t)
+		}
 		unix.IoctlSetTermios(master, unix.TCSETS, t)
 	}
 	size, err := unix.IoctlGetWinsize(user, unix.TIOCGWINSZ)
@@ -95,6 +98,19 @@ func copySettings(master, user int) {
 	}
 	fit := fitSize(*size, unix.Winsize{})
 	unix.IoctlSetWinsize(master, unix.TIOCSWINSZ, &fit)
+}
+
+// cooked is t as a shell hands a terminal to a job. In the background the modes
+// that we see are those in which the shell edits its next line.
+func cooked(t unix.Termios) *unix.Termios {
+	t.Iflag &^= unix.INLCR | unix.IGNCR
+	t.Iflag |= unix.BRKINT | unix.ICRNL | unix.IXON
+	t.Oflag |= unix.OPOST | unix.ONLCR
+	t.Lflag |= unix.ISIG | unix.ICANON | unix.IEXTEN | unix.ECHO | unix.ECHOE | unix.ECHOK
+	if t.Cc[unix.VLNEXT] == 0 {
+		t.Cc[unix.VLNEXT] = 'V' & 0x1f
+	}
+	return &t
 }
 
 // fitSize replaces a size of zero, which serial lines and minimised windows

@@ -74,10 +74,13 @@ func (u *user) write(p []byte) (int, error) {
 	return unix.Write(u.out, p)
 }
 
-// foreground says whether the terminal is ours to change. A terminal that does
-// not control us has no job control for us (ENOTTY).
-func (u *user) foreground() bool {
-	group, err := unix.IoctlGetInt(u.control, unix.TIOCGPGRP)
+// foreground says whether the terminal is ours to change.
+func (u *user) foreground() bool { return inForeground(u.control) }
+
+// inForeground says whether our process group is the terminal's foreground
+// group. A terminal that does not control us has no job control for us (ENOTTY).
+func inForeground(terminal int) bool {
+	group, err := unix.IoctlGetInt(terminal, unix.TIOCGPGRP)
 	if err != nil {
 		return err == unix.ENOTTY
 	}
