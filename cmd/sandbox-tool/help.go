@@ -18,7 +18,7 @@ func writeHelp(c *cobra.Command) {
 		cli.Overview(w)
 		return
 	}
-	if v, ok := cli.Find(c.Name()); ok && v.Binary == cli.Lean {
+	if v, ok := cli.Find(c.Name()); ok && v.Binary != cli.Tool {
 		v.Help(w)
 		return
 	}

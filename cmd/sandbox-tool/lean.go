@@ -12,11 +12,11 @@ import (
 	"sandbox/internal/cli"
 )
 
-// leanCommand describes a verb that the lean program performs, and hands it
-// over when this one was asked.
+// leanCommand describes a verb that another program performs, and hands it over
+// when this one was asked.
 func leanCommand(v *cli.Verb) *cobra.Command {
 	c := command(v.Name, func(*cobra.Command, []string) error {
-		return cli.Exec(cli.Lean, os.Args[1:])
+		return cli.Exec(v.Binary, os.Args[1:])
 	})
 	c.Args = cobra.ArbitraryArgs
 	c.Flags().SetInterspersed(!v.Forward)

@@ -8,7 +8,7 @@ import (
 	"sandbox/internal/cli"
 )
 
-// newRoot is the tree of all verbs, those of the lean program too: they are
+// newRoot is the tree of all verbs, those of the other programs too: they are
 // here for completion, man pages and help.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -34,7 +34,7 @@ func newRoot() *cobra.Command {
 	})
 	root.SetHelpCommand(helpCommand())
 	for i := range cli.Verbs {
-		if v := &cli.Verbs[i]; v.Binary == cli.Lean {
+		if v := &cli.Verbs[i]; v.Binary != cli.Tool {
 			root.AddCommand(leanCommand(v))
 		}
 	}

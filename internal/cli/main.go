@@ -50,8 +50,8 @@ func dispatch(args []string, handler func(verb string) Handler) error {
 		_, err := fmt.Println("sandbox", Version)
 		return err
 	}
-	if of(Tool, args[0]) {
-		return Exec(Tool, args)
+	if b := performer(args[0]); b != Lean && b != "" {
+		return Exec(b, args)
 	}
 	v, err := Lookup(args[0])
 	if err != nil {

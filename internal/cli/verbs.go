@@ -6,6 +6,7 @@ type Binary string
 const (
 	Lean Binary = "sandbox"      // starts and steers instances
 	Tool Binary = "sandbox-tool" // everything that is not in the way of a launch
+	Tui  Binary = "sandbox-tui"  // the full screen
 )
 
 // Group is a heading of the overview.
@@ -44,8 +45,8 @@ type Verb struct {
 	Group   Group
 	Detail  string // paragraphs below the summary in the verb's own help
 
-	// The rest describes the verbs of the lean program only: those of the others
-	// declare their flags where they are performed.
+	// The rest describes all verbs but those of sandbox-tool, which declare their
+	// flags where they are performed.
 	Flags   []Flag
 	Args    Value // what the positional arguments name
 	Min     int   // positional arguments needed
@@ -152,6 +153,12 @@ started.`,
 		Args: Instance, Min: 1, Max: 1,
 		Flags: []Flag{{Name: "follow", Short: "f", Summary: "go on until the instance ends"}},
 	},
+	{
+		Name: "tui", Binary: Tui, Group: Run,
+		Summary: "watch and steer instances on a full screen",
+		Detail: `Shows what runs, what each instance uses and what it may do, in words; '?' lists
+the keys. Leaving it leaves the apps running. NO_COLOR=1 shows it without colours.`,
+	},
 
 	{Name: "init", Binary: Tool, Group: Package, Usage: "[ID]", Summary: "write a manifest to start from"},
 	{Name: "lint", Binary: Tool, Group: Package, Usage: "[FLAGS] [DIR|FILE]", Summary: "check a manifest and explain what is wrong"},
@@ -175,12 +182,15 @@ func Find(name string) (*Verb, bool) {
 	return nil, false
 }
 
-// of reports whether b performs the verb called name. Names that begin with two
-// underscores are what completion scripts call.
-func of(b Binary, name string) bool {
+// performer is the program that performs the verb called name, "" when there is
+// no such verb. Names that begin with two underscores are what completion
+// scripts call.
+func performer(name string) Binary {
 	if len(name) > 2 && name[:2] == "__" {
-		return b == Tool
+		return Tool
 	}
-	v, ok := Find(name)
-	return ok && v.Binary == b
+	if v, ok := Find(name); ok {
+		return v.Binary
+	}
+	return ""
 }
