@@ -45,13 +45,19 @@ const signalCount = 64
 //go:noinline
 //go:norace
 //go:nocheckptr
-func (p *program) clone3(args *cloneArgs) (pid int, errno syscall.Errno) {
+func (b *builder) clone3(args *cloneArgs) (pid int, errno syscall.Errno) {
+	p, spans := b.program, b.private()
+	// Of the arena, init needs the first page once the app runs.
+	arena := uintptr(unsafe.Pointer(&b.mem[0]))
+	p.spare = span{arena + (unsafe.Sizeof(pidOne{})+pageSize-1)&^(pageSize-1), arena + uintptr(len(b.mem))}
+	keepOut(spans)
 	beforeFork()
 	r, _, e := syscall.RawSyscall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(args)), unsafe.Sizeof(*args), 0)
 	if e == 0 && r == 0 {
 		p.child()
 	}
 	afterFork()
+	letIn(spans)
 	return int(r), e
 }
 
@@ -77,37 +83,10 @@ func (p *program) child() {
 		p.report(reportExecFailed, uint32(step), uint32(errno))
 		p.exit(126)
 	}
-	rest := p.residue // before p goes
-	rest.cpid = r
-	rest.report(reportStarted, uint32(r), 0)
-	rest.trim()
-	rest.reap()
-}
-
-// trim gives back what init, being a copy of the supervisor, holds of its
-// memory, all but the stack around the current frame.
-//
-//go:nosplit
-//go:norace
-//go:nocheckptr
-func (p *residue) trim() {
-	const page, beneath, above = 4096, 8 << 10, 16 << 10
-	var here byte
-	sp := uintptr(unsafe.Pointer(&here))
-	low, high := (sp-beneath)&^(page-1), (sp+above)&^(page-1)
-	for i := 0; i < p.count && i < len(p.ranges); i++ {
-		s := p.ranges[i]
-		if sp < s.from || sp >= s.to {
-			syscall.RawSyscall(unix.SYS_MADVISE, s.from, s.to-s.from, unix.MADV_DONTNEED)
-			continue
-		}
-		if s.from < low {
-			syscall.RawSyscall(unix.SYS_MADVISE, s.from, low-s.from, unix.MADV_DONTNEED)
-		}
-		if high < s.to {
-			syscall.RawSyscall(unix.SYS_MADVISE, high, s.to-high, unix.MADV_DONTNEED)
-		}
-	}
+	p.cpid = r
+	p.report(reportStarted, uint32(r), 0)
+	syscall.RawSyscall(unix.SYS_MADVISE, p.spare.from, p.spare.to-p.spare.from, unix.MADV_DONTNEED)
+	p.reap()
 }
 
 // walk makes the calls of ops in order. It returns the step and errno of the
@@ -131,13 +110,6 @@ func (p *program) walk(ops []op) (step uint16, errno syscall.Errno) {
 			word := *(**uint32)(unsafe.Pointer(&a[0]))
 			if o.nr == opStore {
 				*word = uint32(a[1])
-			} else if o.nr == opByte {
-				**(**byte)(unsafe.Pointer(&a[0])) = byte(a[1])
-			} else if o.nr == opClear {
-				for ; a[1] > 0; a[1]-- {
-					**(**byte)(unsafe.Pointer(&a[0])) = 0
-					a[0]++
-				}
 			} else if (*word&uint32(a[1]) == uint32(a[2])) != (o.nr == opExpect) {
 				if o.skip == 0 {
 					return o.step, syscall.EBADMSG
@@ -173,7 +145,7 @@ func (p *program) walk(ops []op) (step uint16, errno syscall.Errno) {
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func (p *residue) reap() {
+func (p *pidOne) reap() {
 	for {
 		sig, _, e := syscall.RawSyscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&p.mask)),
 			uintptr(unsafe.Pointer(&p.info)), 0, signalCount/8, 0, 0)
@@ -216,7 +188,7 @@ func (p *residue) reap() {
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func (p *residue) proceed() {
+func (p *pidOne) proceed() {
 	syscall.RawSyscall(unix.SYS_IOCTL, terminalFD, unix.TIOCSPGRP, uintptr(unsafe.Pointer(&p.group)))
 	syscall.RawSyscall(unix.SYS_KILL, -p.cpid, uintptr(unix.SIGCONT), 0)
 }
@@ -224,7 +196,7 @@ func (p *residue) proceed() {
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func (p *residue) collect() {
+func (p *pidOne) collect() {
 	for {
 		pid, _, e := syscall.RawSyscall6(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(&p.wait)),
 			unix.WNOHANG|unix.WUNTRACED, 0, 0, 0)
@@ -249,7 +221,7 @@ func (p *residue) collect() {
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func (p *residue) report(kind, value, detail uint32) {
+func (p *pidOne) report(kind, value, detail uint32) {
 	p.record[0], p.record[1], p.record[2] = kind, value, detail
 	syscall.RawSyscall(unix.SYS_WRITE, p.status, uintptr(unsafe.Pointer(&p.record)), unsafe.Sizeof(p.record))
 }
@@ -257,7 +229,7 @@ func (p *residue) report(kind, value, detail uint32) {
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func (p *residue) exit(code uintptr) {
+func (p *pidOne) exit(code uintptr) {
 	for {
 		syscall.RawSyscall(unix.SYS_EXIT_GROUP, code, 0, 0)
 	}

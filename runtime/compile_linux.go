@@ -42,12 +42,11 @@ type wiring struct {
 }
 
 // compile turns a Plan into the system calls that perform it.
-func compile(p *Plan, w wiring) (*program, error) {
-	c := &compiler{builder: newBuilder(), plan: p, wire: w}
-	c.failStep = w.failStep
-	c.status = uintptr(w.status)
-	c.name("take a name")
-	c.rename("sandbox-init")
+func compile(p *Plan, w wiring) (*builder, error) {
+	c, err := newCompiler(p, w, "sandbox-init")
+	if err != nil {
+		return nil, err
+	}
 	c.identity()
 	c.sources()
 	c.become()
@@ -60,10 +59,20 @@ func compile(p *Plan, w wiring) (*program, error) {
 	c.session()
 	c.drop()
 	c.app()
-	if c.err != nil {
-		return nil, c.err
+	return c.builder, nil
+}
+
+func newCompiler(p *Plan, w wiring, name string) (*compiler, error) {
+	b, err := newBuilder()
+	if err != nil {
+		return nil, err
 	}
-	return c.program, nil
+	c := &compiler{builder: b, plan: p, wire: w}
+	c.failStep = w.failStep
+	c.status = uintptr(w.status)
+	c.name("take a name")
+	c.call(unix.SYS_PRCTL, unix.PR_SET_NAME, name, 0, 0, 0)
+	return c, nil
 }
 
 type compiler struct {
@@ -76,7 +85,6 @@ type compiler struct {
 	limits []slot         // /proc/sys/user/max_*, open for writing
 	joins  bool           // a running instance, instead of making one
 	at     int            // index of the step being compiled
-	err    error
 }
 
 // identity maps the one id the app has. setgroups is denied first, or the
@@ -110,7 +118,7 @@ const (
 
 // gate waits for one byte from the supervisor; end of file means that it died.
 func (c *compiler) gate() {
-	c.call(unix.SYS_READ, c.wire.gate, pointer(c.builder, &c.word), 1).must(1)
+	c.call(unix.SYS_READ, c.wire.gate, pointer(&c.word), 1).must(1)
 }
 
 // sources opens everything of the host that the view shows, while the process
@@ -146,16 +154,16 @@ func (c *compiler) sources() {
 // expectNull checks that masks will be made of the real null device: a fake
 // one would show a file where nothing must be (CVE-2025-31133).
 func (c *compiler) expectNull(fd slot) {
-	st := new(unix.Statx_t)
-	c.call(unix.SYS_STATX, ref(fd), "", unix.AT_EMPTY_PATH, unix.STATX_TYPE, pointer(c.builder, st))
+	st := placed[unix.Statx_t](c.builder)
+	c.call(unix.SYS_STATX, ref(fd), "", unix.AT_EMPTY_PATH, unix.STATX_TYPE, pointer(st))
 	c.expect(&st.Rdev_major, ^uint32(0), 1)
 	c.expect(&st.Rdev_minor, ^uint32(0), 3)
 }
 
 // expectInode checks that what was opened is what the plan looked at.
 func (c *compiler) expectInode(fd slot, s *Step) {
-	st := new(unix.Statx_t)
-	c.call(unix.SYS_STATX, ref(fd), "", unix.AT_EMPTY_PATH, unix.STATX_INO, pointer(c.builder, st))
+	st := placed[unix.Statx_t](c.builder)
+	c.call(unix.SYS_STATX, ref(fd), "", unix.AT_EMPTY_PATH, unix.STATX_INO, pointer(st))
 	c.expect(low32(&st.Ino), ^uint32(0), uint32(s.Ino))
 	c.expect(&st.Dev_major, ^uint32(0), unix.Major(s.Dev))
 	c.expect(&st.Dev_minor, ^uint32(0), unix.Minor(s.Dev))
@@ -188,8 +196,9 @@ func (c *compiler) target(p string) slot {
 }
 
 func (c *compiler) openHow(dir any, p string, flags uint64, resolve uint64) slot {
-	how := &unix.OpenHow{Flags: flags, Resolve: resolve}
-	return c.open(unix.SYS_OPENAT2, dir, p, pointer(c.builder, how), unix.SizeofOpenHow)
+	how := placed[unix.OpenHow](c.builder)
+	how.Flags, how.Resolve = flags, resolve
+	return c.open(unix.SYS_OPENAT2, dir, p, pointer(how), unix.SizeofOpenHow)
 }
 
 // walkDown is openat2 for kernels and filters without it: a component at a
@@ -201,8 +210,8 @@ func (c *compiler) walkDown(at slot, rel string) slot {
 		}
 		next := c.open(unix.SYS_OPENAT, ref(at), name, pathFlags|unix.O_NOFOLLOW, 0)
 		// O_PATH|O_NOFOLLOW opens a final link itself: say ELOOP as openat2 does.
-		st := new(unix.Statx_t)
-		c.call(unix.SYS_STATX, ref(next), "", unix.AT_EMPTY_PATH, unix.STATX_TYPE, pointer(c.builder, st))
+		st := placed[unix.Statx_t](c.builder)
+		c.call(unix.SYS_STATX, ref(next), "", unix.AT_EMPTY_PATH, unix.STATX_TYPE, pointer(st))
 		c.refuse(statMode(st), unix.S_IFMT, unix.S_IFLNK)
 		c.close(at)
 		at = next
@@ -325,7 +334,7 @@ func (c *compiler) view(s *Step) {
 	case Self:
 		c.self(s)
 	default:
-		c.err = fmt.Errorf("internal error: unknown step %q", s.Do)
+		panic("unknown step " + string(s.Do))
 	}
 }
 
@@ -373,8 +382,9 @@ func (c *compiler) cloneTree(fd slot, attr int) slot {
 // setAttr sets mount attributes over the whole tree at once: a submount that
 // was mounted meanwhile cannot slip through.
 func (c *compiler) setAttr(fd slot, flags, attr int) {
-	m := &unix.MountAttr{Attr_set: uint64(attr)}
-	c.call(unix.SYS_MOUNT_SETATTR, ref(fd), "", flags, pointer(c.builder, m), unix.MOUNT_ATTR_SIZE_VER0)
+	m := placed[unix.MountAttr](c.builder)
+	m.Attr_set = uint64(attr)
+	c.call(unix.SYS_MOUNT_SETATTR, ref(fd), "", flags, pointer(m), unix.MOUNT_ATTR_SIZE_VER0)
 }
 
 // mkdir makes the directory of a step and its parents.
@@ -507,8 +517,8 @@ func (c *compiler) coverTarget(s *Step) slot {
 	}
 	parent := c.target(path.Dir(s.Target))
 	t := c.open(unix.SYS_OPENAT, ref(parent), path.Base(s.Target), pathFlags|unix.O_NOFOLLOW, 0)
-	st := new(unix.Statx_t)
-	c.call(unix.SYS_STATX, ref(t), "", unix.AT_EMPTY_PATH, unix.STATX_TYPE, pointer(c.builder, st))
+	st := placed[unix.Statx_t](c.builder)
+	c.call(unix.SYS_STATX, ref(t), "", unix.AT_EMPTY_PATH, unix.STATX_TYPE, pointer(st))
 	c.expect(statMode(st), unix.S_IFMT, unix.S_IFLNK)
 	c.close(parent)
 	return t
@@ -584,9 +594,8 @@ func (c *compiler) chdir() {
 		}
 	}
 	// A working directory outside the root would be a way to the host (CVE-2024-21626).
-	buf := make([]uint32, 1024)
-	c.keep = append(c.keep, buf)
-	c.call(unix.SYS_GETCWD, pointer(c.builder, &buf[0]), 4096)
+	buf := placed[[1024]uint32](c.builder)
+	c.call(unix.SYS_GETCWD, pointer(buf), 4096)
 	c.expect(&buf[0], 0xff, '/')
 }
 
@@ -621,8 +630,9 @@ func (c *compiler) session() {
 	}
 	for _, r := range c.plan.Rlimits {
 		c.name("set the limit " + r.Name)
-		lim := &unix.Rlimit{Cur: r.Soft, Max: r.Hard}
-		c.call(unix.SYS_PRLIMIT64, 0, r.Resource, pointer(c.builder, lim), 0)
+		lim := placed[unix.Rlimit](c.builder)
+		lim.Cur, lim.Max = r.Soft, r.Hard
+		c.call(unix.SYS_PRLIMIT64, 0, r.Resource, pointer(lim), 0)
 	}
 	c.call(unix.SYS_UMASK, 0o022)
 	c.name("close the supervisor's descriptors")
@@ -662,9 +672,10 @@ func (c *compiler) drop() {
 	// NOROOT and NO_SETUID_FIXUP, each locked, and ambient raising locked off:
 	// uid 0 would mean nothing even if it were mapped.
 	c.call(unix.SYS_PRCTL, unix.PR_SET_SECUREBITS, 1|1<<1|1<<2|1<<3|1<<5|1<<6|1<<7, 0, 0, 0)
-	head := &unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	none := new([2]unix.CapUserData)
-	c.call(unix.SYS_CAPSET, pointer(c.builder, head), pointer(c.builder, none))
+	head := placed[unix.CapUserHeader](c.builder)
+	head.Version = unix.LINUX_CAPABILITY_VERSION_3
+	none := placed[[2]unix.CapUserData](c.builder)
+	c.call(unix.SYS_CAPSET, pointer(head), pointer(none))
 
 	c.name("forbid new privileges")
 	c.call(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
@@ -677,8 +688,9 @@ func (c *compiler) drop() {
 	c.name("check that the walls stand")
 	c.call(unix.SYS_PRCTL, unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0).must(1)
 	c.call(unix.SYS_PRCTL, unix.PR_GET_SECCOMP, 0, 0, 0, 0).must(2)
-	held := &[2]unix.CapUserData{{Effective: 1, Permitted: 1, Inheritable: 1}, {Effective: 1, Permitted: 1, Inheritable: 1}}
-	c.call(unix.SYS_CAPGET, pointer(c.builder, head), pointer(c.builder, held))
+	held := placed[[2]unix.CapUserData](c.builder)
+	*held = [2]unix.CapUserData{{Effective: 1, Permitted: 1, Inheritable: 1}, {Effective: 1, Permitted: 1, Inheritable: 1}}
+	c.call(unix.SYS_CAPGET, pointer(head), pointer(held))
 	for i := range held {
 		for _, word := range []*uint32{&held[i].Effective, &held[i].Permitted, &held[i].Inheritable} {
 			c.expect(word, ^uint32(0), 0)
@@ -698,16 +710,15 @@ func (c *compiler) app() {
 	if c.wire.terminal {
 		// SIGTTOU is blocked here, so a background group may do this.
 		c.expect(&c.word, 0xff, goForeground)
-		group := new(uint32)
+		group := placed[uint32](c.builder)
 		first := len(*c.ops)
 		c.store(c.open(unix.SYS_GETPID), group)
-		c.call(unix.SYS_IOCTL, terminalFD, unix.TIOCSPGRP, pointer(c.builder, group))
+		c.call(unix.SYS_IOCTL, terminalFD, unix.TIOCSPGRP, pointer(group))
 		(*c.ops)[first-1].skip = uint16(len(*c.ops) - first)
 	}
 	// Ignored signals stay ignored over execve(2) and blocked ones blocked: the
 	// app starts with neither, whatever our caller had.
-	def := new([4]uintptr)
-	act := pointer(c.builder, def)
+	act := pointer(placed[[4]uintptr](c.builder)) // SIG_DFL is zero
 	for sig := 1; sig <= signalCount; sig++ {
 		if sig != int(unix.SIGKILL) && sig != int(unix.SIGSTOP) {
 			c.call(unix.SYS_RT_SIGACTION, sig, act, 0, signalCount/8)

@@ -83,7 +83,11 @@ func called(step string, err error) Trial {
 // with the caller's id mapped to itself.
 func attempt(flags uint64, fill func(*compiler)) Trial {
 	id := Owner{os.Geteuid(), os.Getegid()}
-	c := &compiler{builder: newBuilder(), plan: &Plan{UID: id.UID, GID: id.GID, Outside: id, ShareNet: true}, wire: wiring{mapIDs: true}}
+	c, err := newCompiler(&Plan{UID: id.UID, GID: id.GID, Outside: id, ShareNet: true}, wiring{mapIDs: true}, "sandbox-doctor")
+	if err != nil {
+		return called("get memory", err)
+	}
+	defer c.free()
 	c.identity()
 	fill(c)
 	return c.run(flags)
@@ -99,18 +103,19 @@ func (c *compiler) run(flags uint64) Trial {
 	reports := os.NewFile(uintptr(pipe[0]), "status")
 	defer reports.Close()
 	c.status = uintptr(pipe[1])
-	pid, errno := c.program.clone3(&cloneArgs{flags: flags, exitSignal: uint64(unix.SIGCHLD)})
+	pid, errno := c.clone3(&cloneArgs{flags: flags, exitSignal: uint64(unix.SIGCHLD)})
 	unix.Close(pipe[1])
 	if errno != 0 {
 		return Trial{Ran: true, Step: "make namespaces", Errno: unix.Errno(errno)}
 	}
 	p := &process{pid: pid, pidfd: -1, status: reports, names: c.names}
-	defer p.reap()
 	e, err := p.next()
-	goruntime.KeepAlive(c.program)
+	end := p.reap()
 	switch {
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF) && end.Exited() && end.ExitStatus() == 0:
 		return Trial{Ran: true}
+	case errors.Is(err, io.EOF): // killed: silence is no success
+		return Trial{Ran: true, Step: "see the trial to its end", Errno: unix.ECANCELED}
 	case err != nil:
 		return called("hear of the child", err)
 	}
@@ -137,13 +142,17 @@ func fetched() Trial {
 	if err := unix.Pipe2(gate[:], unix.O_CLOEXEC); err != nil {
 		return called("make a pipe", err)
 	}
-	b := newBuilder()
+	b, err := newBuilder()
+	if err != nil {
+		return called(step, err)
+	}
+	defer b.free()
 	b.name("wait")
 	b.status = ^uintptr(0)
 	b.call(unix.SYS_CLOSE, gate[1])
-	b.call(unix.SYS_READ, gate[0], pointer(b, &b.word), 1).must(1) // end of file: exit
+	b.call(unix.SYS_READ, gate[0], pointer(&b.word), 1).must(1) // end of file: exit
 	var pidfd int32
-	pid, errno := b.program.clone3(&cloneArgs{flags: unix.CLONE_NEWUSER | unix.CLONE_PIDFD, pidfd: addressOf(&pidfd), exitSignal: uint64(unix.SIGCHLD)})
+	pid, errno := b.clone3(&cloneArgs{flags: unix.CLONE_NEWUSER | unix.CLONE_PIDFD, pidfd: addressOf(&pidfd), exitSignal: uint64(unix.SIGCHLD)})
 	if errno != 0 {
 		unix.Close(gate[0])
 		unix.Close(gate[1])
@@ -158,7 +167,6 @@ func fetched() Trial {
 	unix.Close(gate[1])
 	unix.Close(int(pidfd))
 	(&process{pid: pid}).reap()
-	goruntime.KeepAlive(b.program)
 	return called(step, err)
 }
 

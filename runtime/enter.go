@@ -124,12 +124,12 @@ func mergeEnv(base, over []string) []string {
 }
 
 // compileEnter is compile for a process that joins instead of making.
-func compileEnter(p *Plan, w wiring, namespaces []int) (*program, error) {
-	c := &compiler{builder: newBuilder(), plan: p, wire: w, joins: true}
-	c.failStep = w.failStep
-	c.status = uintptr(w.status)
-	c.name("take a name")
-	c.rename("sandbox-enter")
+func compileEnter(p *Plan, w wiring, namespaces []int) (*builder, error) {
+	c, err := newCompiler(p, w, "sandbox-enter")
+	if err != nil {
+		return nil, err
+	}
+	c.joins = true
 	for i, ns := range namespaceFiles {
 		c.name("enter the " + ns.name + " namespace")
 		c.call(unix.SYS_SETNS, namespaces[i], ns.flag)
@@ -140,5 +140,5 @@ func compileEnter(p *Plan, w wiring, namespaces []int) (*program, error) {
 	c.session()
 	c.drop()
 	c.app()
-	return c.program, c.err
+	return c.builder, nil
 }

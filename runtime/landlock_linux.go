@@ -19,7 +19,7 @@ const (
 // could be opened again to be written. What is in the view may be opened as its
 // mounts allow; what is not in it, only as the caller did.
 func (c *compiler) landlock() {
-	attr := &unix.LandlockRulesetAttr{}
+	attr := placed[unix.LandlockRulesetAttr](c.builder)
 	if c.plan.Landlock >= landlockScopes {
 		attr.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
 	}
@@ -33,7 +33,7 @@ func (c *compiler) landlock() {
 		return
 	}
 	c.name("scope sockets and signals")
-	set := c.open(unix.SYS_LANDLOCK_CREATE_RULESET, pointer(c.builder, attr), 24, 0)
+	set := c.open(unix.SYS_LANDLOCK_CREATE_RULESET, pointer(attr), 24, 0)
 	if files {
 		c.name("hold descriptors to their mode")
 		root := c.open(unix.SYS_OPENAT, unix.AT_FDCWD, "/", pathFlags|unix.O_DIRECTORY, 0)
@@ -64,9 +64,10 @@ func (c *compiler) descriptors() map[int]int {
 // allowBeneath adds a rule: struct landlock_path_beneath_attr is packed, the
 // rights in two words and the descriptor in the third.
 func (c *compiler) allowBeneath(set, dir slot, rights uint64) *op {
-	rule := &[3]uint32{uint32(rights), uint32(rights >> 32)}
+	rule := placed[[3]uint32](c.builder)
+	rule[0], rule[1] = uint32(rights), uint32(rights>>32)
 	c.store(dir, &rule[2])
-	return c.call(unix.SYS_LANDLOCK_ADD_RULE, ref(set), unix.LANDLOCK_RULE_PATH_BENEATH, pointer(c.builder, rule), 0)
+	return c.call(unix.SYS_LANDLOCK_ADD_RULE, ref(set), unix.LANDLOCK_RULE_PATH_BENEATH, pointer(rule), 0)
 }
 
 // allowDescriptor lets a file be opened again as it was opened. Sockets cannot

@@ -100,12 +100,16 @@ func translation(owner Owner) (fd int, err error) {
 		return -1, err
 	}
 	defer unix.Close(gate[1])
-	b := newBuilder()
+	b, err := newBuilder()
+	if err != nil {
+		return -1, err
+	}
+	defer b.free()
 	b.name("hold a namespace")
 	b.status = ^uintptr(0)
 	b.call(unix.SYS_CLOSE, gate[1])
-	b.call(unix.SYS_READ, gate[0], pointer(b, &b.word), 1).must(1) // end of file: exit
-	pid, errno := b.program.clone3(&cloneArgs{flags: unix.CLONE_NEWUSER, exitSignal: uint64(unix.SIGCHLD)})
+	b.call(unix.SYS_READ, gate[0], pointer(&b.word), 1).must(1) // end of file: exit
+	pid, errno := b.clone3(&cloneArgs{flags: unix.CLONE_NEWUSER, exitSignal: uint64(unix.SIGCHLD)})
 	unix.Close(gate[0])
 	if errno != 0 {
 		return -1, cloneError(unix.Errno(errno), false)

@@ -1,8 +1,7 @@
 package runtime
 
 import (
-	"bytes"
-	"os"
+	"fmt"
 	"sort"
 	"unsafe"
 
@@ -22,7 +21,7 @@ type op struct {
 	out   uint16 // slot that receives the result; 0 is nobody's
 	skip  uint16 // ops to pass over after a tolerated errno
 	jump  uint16 // ops to pass over after success
-	step  uint16 // index in program.names, for the message
+	step  uint16 // index in builder.names, for the message
 	allow [2]uint8
 	want  uintptr
 }
@@ -32,32 +31,30 @@ type op struct {
 const (
 	opExpect = ^uintptr(0) - iota // masked with arg[1] it must be arg[2], or skip ops are passed over
 	opRefuse                      // masked with arg[1] it must not be arg[2], or likewise
-	opClear                       // arg[1] bytes from arg[0] on become zero
-	opByte                        // the byte at arg[0] becomes arg[1]
 	opStore                       // it becomes arg[1]
 )
 
-const maxSlots = 1024
+const (
+	maxSlots  = 1024
+	maxSetup  = 8192
+	maxLaunch = 512
+)
 
 // program is a compiled Plan: what init does before it is init (setup), and
-// what its child does before it is the app (launch).
+// what its child does before it is the app (launch). It stands at the beginning
+// of an arena and everything that it points at lies in there too, outside the
+// collector's heap.
 type program struct {
+	pidOne
+
 	setup  []op
 	launch []op
-	names  []string
 	slots  [maxSlots]uintptr
 	word   uint32 // the byte that opened the last gate
-
-	*residue
-
-	keep  []any // what the addresses in ops point at
-	arena []byte
 }
 
-// residue is all that init still needs once the app runs. It lies in a mapping
-// of its own, so that everything else of the supervisor's memory, of which init
-// is a copy, can be given back. It holds no pointers.
-type residue struct {
+// pidOne is what pid 1 still needs once the app runs.
+type pidOne struct {
 	status uintptr   // fd on which the child reports
 	record [4]uint32 // the report being written
 	cpid   uintptr   // the app's pid, as init sees it
@@ -68,90 +65,52 @@ type residue struct {
 	own    uint32    // init's own process group
 	paused bool      // stops are ours, not the app's
 
-	ranges [64]span // memory to give back
-	count  int
+	spare span // memory that only the launch needed
 }
 
-type span struct{ from, to uintptr }
+// arena is a mapping in which things are placed one behind the other. Pages
+// that are never written cost nothing, so it is large.
+type arena struct {
+	mem  []byte
+	used uintptr
+}
 
-// newResidue maps memory that the collector does not know.
-func newResidue() *residue {
-	size := int(unsafe.Sizeof(residue{}))
-	mem, err := unix.Mmap(-1, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+const arenaSize = 8 << 20
+
+func newArena() (*arena, error) {
+	mem, err := unix.Mmap(-1, 0, arenaSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_NORESERVE)
 	if err != nil {
-		mem = make([]byte, size) // no memory: the launch will say so better
+		return nil, fmt.Errorf("cannot get memory: %w", err)
 	}
-	r := (*residue)(unsafe.Pointer(&mem[0]))
-	r.mask = ^uint64(0)
-	return r
+	return &arena{mem: mem}, nil
 }
 
-// spans lists the writable memory of this process, but for the residue.
-func (r *residue) spans() {
-	own := uintptr(unsafe.Pointer(r))
-	for line := range bytes.Lines(ownMaps()) {
-		s, writable := parseSpan(line)
-		if !writable || own >= s.from && own < s.to || bytes.Contains(line, []byte("[v")) {
-			continue
-		}
-		if r.count < len(r.ranges) {
-			r.ranges[r.count] = s
-			r.count++
-		}
+// place reserves size bytes, aligned for every type.
+func (a *arena) place(size uintptr) unsafe.Pointer {
+	at := (a.used + 15) &^ 15
+	if at+size > uintptr(len(a.mem)) {
+		panic("a launch needs too much memory")
+	}
+	a.used = at + size
+	return unsafe.Pointer(&a.mem[at])
+}
+
+func (a *arena) free() {
+	if a != nil && a.mem != nil {
+		unix.Munmap(a.mem)
+		a.mem = nil
 	}
 }
 
-// ownMaps is /proc/self/maps, read without a buffer that grows.
-func ownMaps() []byte {
-	fd, err := unix.Open("/proc/self/maps", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil
-	}
-	defer unix.Close(fd)
-	buf, n := make([]byte, 16<<10), 0
-	for n < len(buf) {
-		m, err := unix.Read(fd, buf[n:])
-		if m <= 0 || err != nil {
-			break
-		}
-		n += m
-	}
-	return buf[:n]
-}
-
-// parseSpan reads the range of a line of proc_pid_maps(5).
-func parseSpan(line []byte) (s span, writable bool) {
-	rng, rest, ok := bytes.Cut(line, []byte(" "))
-	from, to, ok2 := bytes.Cut(rng, []byte("-"))
-	if !ok || !ok2 || len(rest) < 4 {
-		return span{}, false
-	}
-	s.from, ok = parseHex(from)
-	s.to, ok2 = parseHex(to)
-	return s, ok && ok2 && rest[1] == 'w'
-}
-
-func parseHex(text []byte) (v uintptr, ok bool) {
-	for _, c := range text {
-		switch {
-		case c >= '0' && c <= '9':
-			v = v<<4 | uintptr(c-'0')
-		case c >= 'a' && c <= 'f':
-			v = v<<4 | uintptr(c-'a'+10)
-		default:
-			return 0, false
-		}
-	}
-	return v, len(text) > 0
-}
-
-// builder appends ops to one of the two lists.
+// builder appends ops to one of the two lists of a program.
 type builder struct {
 	*program
+	*arena
+	names    []string // what the steps are for
 	ops      *[]op
 	step     uint16
-	free     []slot
-	used     slot
+	recycled []slot
+	last     slot
 	failStep string // test seam: the named step fails with ENOSYS
 	made     map[string]bool
 }
@@ -162,13 +121,18 @@ type slot uint16
 // ref marks an argument as "the content of this slot".
 type ref slot
 
-func newBuilder() *builder {
-	p := &program{residue: newResidue(), names: make([]string, 1, 64)}
-	b := &builder{program: p, made: map[string]bool{"/": true}}
-	p.setup = make([]op, 0, 800)
-	p.launch = make([]op, 0, 96)
-	b.ops = &p.setup
-	return b
+func newBuilder() (*builder, error) {
+	a, err := newArena()
+	if err != nil {
+		return nil, err
+	}
+	b := &builder{arena: a, names: make([]string, 1, 160), made: map[string]bool{"/": true}}
+	b.program = (*program)(a.place(unsafe.Sizeof(program{})))
+	b.mask = ^uint64(0)
+	b.setup = unsafe.Slice((*op)(a.place(maxSetup*unsafe.Sizeof(op{}))), maxSetup)[:0]
+	b.launch = unsafe.Slice((*op)(a.place(maxLaunch*unsafe.Sizeof(op{}))), maxLaunch)[:0]
+	b.ops = &b.setup
+	return b, nil
 }
 
 // name says what the ops that follow are for: "cannot NAME: errno".
@@ -178,21 +142,24 @@ func (b *builder) name(s string) {
 }
 
 func (b *builder) newSlot() slot {
-	if n := len(b.free); n > 0 {
-		s := b.free[n-1]
-		b.free = b.free[:n-1]
+	if n := len(b.recycled); n > 0 {
+		s := b.recycled[n-1]
+		b.recycled = b.recycled[:n-1]
 		return s
 	}
-	b.used++
-	if b.used >= maxSlots {
-		panic("internal error: a launch needs too many slots")
+	b.last++
+	if b.last >= maxSlots {
+		panic("a launch needs too many descriptors")
 	}
-	return b.used
+	return b.last
 }
 
 // call appends a system call. Arguments are ints, uintptrs, strings (passed as
 // C strings), []byte and refs.
 func (b *builder) call(nr uintptr, args ...any) *op {
+	if len(*b.ops) == cap(*b.ops) {
+		panic("a launch needs too many steps")
+	}
 	o := op{nr: nr, step: b.step}
 	if b.failStep != "" && b.failStep == b.names[b.step] {
 		o.nr = 1 << 20 // ENOSYS
@@ -211,7 +178,7 @@ func (b *builder) call(nr uintptr, args ...any) *op {
 			o.arg[i] = uintptr(v)
 			o.refs |= 1 << i
 		default:
-			panic("internal error: an op got an argument of an unknown type")
+			panic("an op got an argument of an unknown type")
 		}
 	}
 	*b.ops = append(*b.ops, o)
@@ -228,43 +195,23 @@ func (b *builder) open(nr uintptr, args ...any) slot {
 func (b *builder) close(slots ...slot) {
 	for _, s := range slots {
 		b.call(unix.SYS_CLOSE, ref(s))
-		b.free = append(b.free, s)
+		b.recycled = append(b.recycled, s)
 	}
 }
 
 // expect demands that a word which an earlier call filled has a value.
-func (b *builder) expect(word *uint32, mask, want uint32) {
-	b.call(opExpect, pointer(b, word), uintptr(mask), uintptr(want))
+func (b *builder) expect(word *uint32, mask, want uint32) *op {
+	return b.call(opExpect, uintptr(unsafe.Pointer(word)), uintptr(mask), uintptr(want))
 }
 
 // refuse demands that it has not.
 func (b *builder) refuse(word *uint32, mask, unwanted uint32) {
-	b.call(opRefuse, pointer(b, word), uintptr(mask), uintptr(unwanted))
+	b.call(opRefuse, uintptr(unsafe.Pointer(word)), uintptr(mask), uintptr(unwanted))
 }
 
 // store puts the content of a slot where a later call reads it.
 func (b *builder) store(s slot, word *uint32) {
-	b.call(opStore, pointer(b, word), ref(s))
-}
-
-// rename gives the child a command line of its own: its copy of ours would
-// tell the app paths and arguments of the host.
-func (b *builder) rename(name string) {
-	b.call(unix.SYS_PRCTL, unix.PR_SET_NAME, name, 0, 0, 0)
-	if len(os.Args) == 0 || len(os.Args[0]) == 0 {
-		return
-	}
-	// The kernel lays the arguments out one behind the other, NULs between.
-	first, last := os.Args[0], os.Args[len(os.Args)-1]
-	from := uintptr(unsafe.Pointer(unsafe.StringData(first)))
-	to := uintptr(unsafe.Pointer(unsafe.StringData(last))) + uintptr(len(last))
-	if to < from || to-from > 4<<20 || len(last) == 0 {
-		return
-	}
-	b.call(opClear, from, int(to-from))
-	for i := 0; i < min(len(name), len(first)); i++ {
-		b.call(opByte, from+uintptr(i), int(name[i]))
-	}
+	b.call(opStore, uintptr(unsafe.Pointer(word)), ref(s))
 }
 
 // tolerate lets the call fail with one of the errnos; the next skip ops are
@@ -279,36 +226,39 @@ func (o *op) tolerate(skip int, errnos ...unix.Errno) {
 // must demands an exact result.
 func (o *op) must(want uintptr) { o.match, o.want = true, want }
 
-// cstring places s, with its NUL, where the child finds it. Collection never
-// moves heap memory, and keep holds it.
+// cstring places s with its NUL.
 func (b *builder) cstring(s string) uintptr {
-	if len(b.arena)+len(s)+1 > cap(b.arena) {
-		b.arena = make([]byte, 0, max(8192, len(s)+1))
-		b.keep = append(b.keep, b.arena[:1])
-	}
-	at := len(b.arena)
-	b.arena = append(b.arena, s...)
-	b.arena = append(b.arena, 0)
-	return uintptr(unsafe.Pointer(&b.arena[at]))
+	p := b.place(uintptr(len(s)) + 1)
+	copy(unsafe.Slice((*byte)(p), len(s)), s)
+	return uintptr(p)
 }
 
+// bytes places a copy of v.
 func (b *builder) bytes(v []byte) uintptr {
 	if len(v) == 0 {
 		return 0
 	}
-	b.keep = append(b.keep, v)
-	return uintptr(unsafe.Pointer(&v[0]))
+	p := b.place(uintptr(len(v)))
+	copy(unsafe.Slice((*byte)(p), len(v)), v)
+	return uintptr(p)
 }
 
 // vector places a NULL-terminated array of C strings.
 func (b *builder) vector(list []string) uintptr {
-	v := make([]uintptr, len(list)+1)
+	size := unsafe.Sizeof(uintptr(0))
+	p := b.place(uintptr(len(list)+1) * size)
+	v := unsafe.Slice((*uintptr)(p), len(list)+1)
 	for i, s := range list {
 		v[i] = b.cstring(s)
 	}
-	b.keep = append(b.keep, v)
-	return uintptr(unsafe.Pointer(&v[0]))
+	return uintptr(p)
 }
+
+// placed is a zero value of a kernel structure, for a call to read or fill.
+func placed[T any](b *builder) *T { return (*T)(b.place(unsafe.Sizeof(*new(T)))) }
+
+// pointer is the address of something placed.
+func pointer[T any](v *T) uintptr { return uintptr(unsafe.Pointer(v)) }
 
 // low32 is the lower half of a 64-bit word, on the little-endian machines that
 // are supported.
@@ -319,14 +269,12 @@ func statMode(st *unix.Statx_t) *uint32 { return (*uint32)(unsafe.Pointer(&st.Mo
 
 // filterProgram describes a filter to seccomp(2).
 func (b *builder) filterProgram(raw []byte) uintptr {
-	b.keep = append(b.keep, raw)
-	return pointer(b, &unix.SockFprog{Len: uint16(len(raw) / 8), Filter: (*unix.SockFilter)(unsafe.Pointer(&raw[0]))})
-}
-
-// pointer places any fixed-size kernel structure.
-func pointer[T any](b *builder, v *T) uintptr {
-	b.keep = append(b.keep, v)
-	return uintptr(unsafe.Pointer(v))
+	p := placed[struct {
+		length uint16
+		filter uintptr
+	}](b)
+	p.length, p.filter = uint16(len(raw)/8), b.bytes(raw)
+	return pointer(p)
 }
 
 // closeAllBut appends close_range(2) calls for every descriptor from 3 up that
@@ -347,11 +295,11 @@ func (b *builder) closeAllBut(keep ...int) {
 	b.call(unix.SYS_CLOSE_RANGE, next, int(^uint32(0)), 0)
 }
 
-// addressOf is for the one kernel structure that holds an address as a number.
-func addressOf(v *int32) uint64 { return uint64(uintptr(unsafe.Pointer(v))) }
-
 // cloneArgs is struct clone_args of clone3(2), up to the cgroup.
 type cloneArgs struct {
 	flags, pidfd, childTID, parentTID, exitSignal     uint64
 	stack, stackSize, tls, setTID, setTIDSize, cgroup uint64
 }
+
+// addressOf is for the one kernel structure that holds an address as a number.
+func addressOf(v *int32) uint64 { return uint64(uintptr(unsafe.Pointer(v))) }

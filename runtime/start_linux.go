@@ -59,6 +59,7 @@ func start(p *Plan, w wiring, cgroupFD int, join []int) (_ *process, err error) 
 	if err != nil {
 		return nil, err
 	}
+	defer prog.free()
 	proc.names = prog.names
 
 	var pidfd int32
@@ -71,9 +72,7 @@ func start(p *Plan, w wiring, cgroupFD int, join []int) (_ *process, err error) 
 		args.flags |= unix.CLONE_INTO_CGROUP
 		args.cgroup = uint64(cgroupFD)
 	}
-	prog.spans()
 	pid, errno := prog.clone3(args)
-	goruntime.KeepAlive(prog)
 	goruntime.KeepAlive(&pidfd)
 	if errno != 0 {
 		return nil, cloneError(unix.Errno(errno), cgroupFD >= 0)
@@ -89,7 +88,7 @@ func start(p *Plan, w wiring, cgroupFD int, join []int) (_ *process, err error) 
 	return proc, nil
 }
 
-func compileFor(p *Plan, w wiring, join []int) (*program, error) {
+func compileFor(p *Plan, w wiring, join []int) (*builder, error) {
 	if join != nil {
 		return compileEnter(p, w, join)
 	}
