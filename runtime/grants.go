@@ -357,8 +357,8 @@ func (g *grants) guardHome() {
 		if err == nil {
 			real = f.Path
 		}
-		if home, herr := g.look(g.host.Home); missing && herr == nil {
-			real = path.Join(home.Path, entry.rel)
+		if missing {
+			real = g.destined(p)
 		}
 		places, writable := g.inside(real)
 		if len(places) == 0 || missing && (!writable || !g.wanted(entry)) {
@@ -384,6 +384,16 @@ func (g *grants) guardHome() {
 		}
 		g.pin(real)
 		g.pinLinks(p)
+	}
+}
+
+// destined is where a missing path would come to lie: below what the deepest
+// directory on its way that exists leads to.
+func (g *grants) destined(p string) string {
+	for dir := path.Dir(p); ; dir = path.Dir(dir) {
+		if f, err := g.look(dir); err == nil || dir == "/" {
+			return rebase(p, dir, f.Path)
+		}
 	}
 }
 

@@ -231,7 +231,18 @@ func (m *maker) info() []byte {
 }
 
 // AppHome is where an app's own home lies on the host.
-func AppHome(host *Host, app string) string { return path.Join(host.Dirs.Data, "app", app, "home") }
+// Links on the way to our own directory are the user's (~/.local on another
+// disk) and followed here; below it there are none.
+func AppHome(host *Host, app string) string {
+	data := host.Dirs.Data
+	for dir := data; dir != "/"; dir = path.Dir(dir) {
+		if f, err := host.Look(dir); err == nil {
+			data = rebase(data, dir, f.Path)
+			break
+		}
+	}
+	return path.Join(data, "app", app, "home")
+}
 
 func (m *maker) home() error {
 	home := m.host.Home
