@@ -45,13 +45,14 @@ func doctorCommand() *cobra.Command {
 		}
 		return exactly(0)(c, args)
 	}
-	c.Long = `Says what this kernel and session offer to apps: one line a finding, ok, degraded
-(apps run with less than they could have) or missing (no app can run), with what
-it costs and the way to lift it. Then it attacks from inside a real sandbox and
-shows what was blocked; each attack is also made outside, where it must go
+	c.Long = `Says what this kernel and session offer to apps, one line a finding: ok, degraded
+(apps run with less than they could have) or missing (no app can run), with
+what it costs and the way to lift it. Then it attacks from inside a real sandbox
+and shows what was blocked; each attack is also made outside, where it must go
 another way, or nothing is concluded from it.
 
-The exit status is 1 when something is missing or an attack succeeded.`
+The exit status is 1 when something is missing or an attack succeeded.
+'sandbox help machine' explains the findings.`
 	c.Flags().BoolVar(&o.json, "json", false, "print JSON")
 	c.Flags().BoolVar(&o.noSelfTest, "no-self-test", false, "only look, and start no sandbox")
 	return c
@@ -127,6 +128,8 @@ func (p *printer) end(d *diagnosis) {
 		p.line("\n%s", p.paint(red, "The sandbox does not hold here: do not run what you do not trust."))
 	case degraded == 0:
 		p.line("\n%s", p.paint(green, "Apps can run here."))
+	case degraded == 1:
+		p.line("\n%s", p.paint(green, "Apps can run here, with one thing degraded."))
 	default:
 		p.line("\n%s", p.paint(green, fmt.Sprintf("Apps can run here, with %d things degraded.", degraded)))
 	}

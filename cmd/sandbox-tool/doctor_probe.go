@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -130,7 +131,7 @@ func brief(err error) string {
 	case unix.EIO:
 		return "switched off"
 	}
-	return unix.ErrnoName(errno)
+	return cmp.Or(unix.ErrnoName(errno), fmt.Sprintf("error %d", int(errno)))
 }
 
 // reached turns a nonsensical call's errno into the success of an attack: only

@@ -165,7 +165,7 @@ the keys. Leaving it leaves the apps running. NO_COLOR=1 shows it without colour
 	{Name: "build", Binary: Tool, Group: Package, Usage: "[FLAGS] [DIR]", Summary: "make a bundle from a manifest and its sources"},
 
 	{Name: "permission", Binary: Tool, Group: Ask, Usage: "list", Summary: "list what can be granted, and what each grant exposes"},
-	{Name: "doctor", Binary: Tool, Group: Ask, Usage: "[FLAGS]", Summary: "say what this machine offers to apps, and attack a sandbox to see it hold"},
+	{Name: "doctor", Binary: Tool, Group: Ask, Usage: "[FLAGS]", Summary: "check this machine, and attack a sandbox to see it hold"},
 	{Name: "help", Binary: Tool, Group: Ask, Usage: "[VERB|TOPIC]", Summary: "explain a verb or a topic"},
 	{Name: "completion", Binary: Tool, Group: Ask, Usage: "bash|zsh|fish|powershell", Summary: "print a completion script"},
 	{Name: "man", Binary: Tool, Group: Ask, Usage: "DIR", Summary: "write the man pages to DIR"},
