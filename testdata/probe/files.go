@@ -14,7 +14,7 @@ func init() {
 	register(map[string]operation{
 		"read": func(a []string) (string, error) {
 			data, err := os.ReadFile(a[0])
-			return string(data[:min(len(data), 4096)]), err
+			return string(data[:min(len(data), 64<<10)]), err
 		},
 		"open":   open,
 		"openat": openat,
