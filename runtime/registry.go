@@ -194,6 +194,7 @@ func (r *Registry) List() ([]*Entry, error) {
 		return nil, fmt.Errorf("cannot list instances: %w", err)
 	}
 	var out []*Entry
+	stale := false
 	for _, n := range names {
 		name, ok := strings.CutSuffix(n.Name(), ".json")
 		if !ok || !ValidInstance(name) {
@@ -205,7 +206,14 @@ func (r *Registry) List() ([]*Entry, error) {
 			out = append(out, e)
 		case err == nil:
 			r.clear(name)
+			stale = true
 		}
+	}
+	if stale {
+		cgroup.Sweep(cgroup.Probe(), func(name string) bool {
+			e, _ := r.load(name)
+			return e != nil
+		})
 	}
 	slices.SortFunc(out, func(a, b *Entry) int { return a.Started.Compare(b.Started) })
 	return out, nil

@@ -303,6 +303,13 @@ func (s *supervisor) supervise() (int, error) {
 	if s.relay != nil {
 		gone = s.relay.Gone()
 	}
+	var oom <-chan struct{}
+	if s.join == nil {
+		var err error
+		if oom, err = s.group.OOM(); err != nil {
+			s.warn(fmt.Sprintf("cannot watch for a lack of memory: %v", err))
+		}
+	}
 	for {
 		select {
 		case e, ok := <-s.events:
@@ -323,6 +330,11 @@ func (s *supervisor) supervise() (int, error) {
 			s.outOfTime()
 		case <-s.idle:
 			settle()
+		case <-oom:
+			// The kernel may have picked one process; half an app is worse than none.
+			oom = nil
+			s.warn("out of memory: the instance reached its limit")
+			s.proc.signal(unix.SIGKILL)
 		case <-gone:
 			gone = nil
 			s.proc.signal(unix.SIGHUP)
