@@ -35,7 +35,22 @@ func runRun(a cli.Args) error {
 	case a.Has("json"):
 		return cli.Usagef("give --dry-run or --detach with it", "--json prints nothing while the app has the terminal")
 	}
+	tellHidden(opt, a.Rest[1:])
 	return result(runtime.Run(opt))
+}
+
+// tellHidden says before the app does that it cannot find a file it is given.
+func tellHidden(opt runtime.Options, args []string) {
+	if !cli.Terminal(os.Stderr) {
+		return
+	}
+	for _, file := range opt.Plan.Hidden(opt.Host, args) {
+		p, err := permissions.File(file, permissions.Write)
+		if err != nil {
+			continue
+		}
+		cli.Note(os.Stderr, "the app cannot see %s; --grant %s would show it", file, p)
+	}
 }
 
 // prepareRun turns the command line into a launch: everything is read and
