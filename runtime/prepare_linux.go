@@ -17,8 +17,9 @@ import (
 // makeOnHost creates what the view stands on: the app's own home, and what
 // grants ask for. Everything else of the host stays as it is.
 func (s *supervisor) makeOnHost() error {
-	for _, step := range s.plan.View {
-		if own := AppHome(s.opt.Host, s.plan.App); step.Do == Bind && step.Source == own {
+	own := AppHome(s.opt.Host, s.plan.App) // asks the file system: once
+	for i := range s.plan.View {
+		if step := &s.plan.View[i]; step.Do == Bind && step.Source == own {
 			if err := makeHome(own, s.plan.Outside, s.opt.Host); err != nil {
 				return diskError(err)
 			}
