@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sandbox/internal/hint"
 	"sandbox/runtime/cgroup"
 )
 
@@ -58,6 +59,9 @@ type EnterOptions struct {
 // namespaces, filter, scopes, control group, and no capability. The result is
 // as Run's.
 func (e *Entry) Enter(host *Host, opt EnterOptions) (int, error) {
+	if e.Paused() { // the command would stand still in the same group
+		return 0, hint.With(fmt.Errorf("cannot enter %s: it is paused", e.Instance), "let it go on first: sandbox resume %s", e.Instance)
+	}
 	r, fds, err := e.command("enter")
 	defer func() {
 		for _, fd := range fds {

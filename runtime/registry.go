@@ -96,6 +96,29 @@ func (r *Registry) clear(name string) {
 	}
 }
 
+// sweep clears away what a killed supervisor left under a name, and reports
+// whether the name is free. The lock on what is removed keeps a new instance of
+// that name, which another process may be listing just now, out of harm's way.
+func (r *Registry) sweep(name string) bool {
+	f, err := os.OpenFile(r.file(name), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	defer f.Close()
+	for range 20 { // others lock it for a moment to see whether anyone is there
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	var held, there unix.Stat_t
+	if err != nil || unix.Fstat(int(f.Fd()), &held) != nil || unix.Lstat(r.file(name), &there) != nil || held.Ino != there.Ino {
+		return false
+	}
+	r.clear(name)
+	return true
+}
+
 // Paused reports whether the instance is frozen by Pause.
 func (e *Entry) Paused() bool {
 	_, err := os.Lstat(e.registry.paused(e.Instance))
@@ -139,8 +162,7 @@ func (r *Registry) add(e *Entry) error {
 	}
 	if err := os.Link(f.Name(), r.file(e.Instance)); err != nil {
 		if errors.Is(err, fs.ErrExist) {
-			if old, _ := r.load(e.Instance); old == nil {
-				os.Remove(r.file(e.Instance))
+			if r.sweep(e.Instance) {
 				err = os.Link(f.Name(), r.file(e.Instance))
 			} else {
 				return fail(hint.With(fmt.Errorf("cannot start a second instance called %q", e.Instance), "choose another --name, or stop the first"))
@@ -205,8 +227,7 @@ func (r *Registry) List() ([]*Entry, error) {
 		case err == nil && e != nil:
 			out = append(out, e)
 		case err == nil:
-			r.clear(name)
-			stale = true
+			stale = r.sweep(name) || stale
 		}
 	}
 	if stale {

@@ -29,9 +29,9 @@ func each(a cli.Args, do func(*runtime.Entry) error) error {
 
 func runStop(a cli.Args) error {
 	timeout := 10 * time.Second
-	if text := a.String("timeout"); text != "" {
+	if a.Has("timeout") {
 		var err error
-		if timeout, err = seconds(text); err != nil {
+		if timeout, err = seconds(a.String("timeout")); err != nil {
 			return err
 		}
 	}
@@ -58,7 +58,8 @@ func seconds(text string) (time.Duration, error) {
 
 func runKill(a cli.Args) error {
 	sig := unix.Signal(0)
-	if text := a.String("signal"); text != "" {
+	if a.Has("signal") {
+		text := a.String("signal")
 		if sig = signalNamed(text); sig == 0 {
 			return cli.Usagef("name it as TERM, SIGTERM or 15; 'kill -l' lists them", "unknown signal %q", text)
 		}

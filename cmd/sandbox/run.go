@@ -96,7 +96,7 @@ func request(a cli.Args, host *runtime.Host) (runtime.Request, error) {
 	if req.Runtime, req.Base, err = openRuntime(a.String("runtime"), man, host); err != nil {
 		return req, err
 	}
-	if req.Instance == "" {
+	if !a.Has("name") {
 		req.Instance = newName(man.ID)
 	} else if !runtime.ValidInstance(req.Instance) {
 		return req, hint.With(fmt.Errorf("cannot name an instance %q", req.Instance), "use letters, digits, '-', '_' and '.', at most 64")
