@@ -1,0 +1,81 @@
+package main_test
+
+import (
+	"testing"
+
+	"sandbox/internal/e2e"
+)
+
+func TestPythonPrompt(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	p := h.Pty(app(t, "org.python.Python3", nil)...)
+	p.Expect(">>> ", soon)
+	p.Type("6 * 7\r")
+	p.Expect("42", soon)
+	p.Expect(">>> ", soon)
+	p.Type("import time; print('go' + 'ing'); time.sleep(100)\r")
+	p.Expect("going", soon)
+	p.Type("\x03")
+	p.Expect("KeyboardInterrupt", soon)
+	p.Expect(">>> ", soon)
+	p.Type("1 + 1")
+	p.Type("\x03")
+	p.Expect("KeyboardInterrupt", soon)
+	p.Expect(">>> ", soon)
+	// The line is edited with the cursor keys: readline knows the terminal.
+	p.Type("12\x1b[D3\r")
+	p.Expect("132", soon)
+	p.Expect(">>> ", soon)
+	p.Type("\x04")
+	if code := p.Wait(soon); code != 0 {
+		t.Errorf("ended with %d", code)
+	}
+}
+
+func TestPythonExitStatus(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	p := h.Pty(app(t, "org.python.Python3", nil)...)
+	p.Expect(">>> ", soon)
+	p.Type("raise SystemExit(42)\r")
+	if code := p.Wait(soon); code != 42 {
+		t.Errorf("ended with %d", code)
+	}
+	for text, code := range map[string]int{
+		"import sys; sys.exit(7)":                    7,
+		"import sys; sys.exit('why')":                1,
+		"1/0":                                        1,
+		"import os; os.abort()":                      134,
+		"import os; os._exit(255)":                   255,
+		"import os, signal; os.kill(os.getpid(), 9)": 137,
+		"import time, threading; threading.Thread(target=time.sleep, args=(.1,)).start()": 0,
+	} {
+		if r := h.Run(app(t, "org.python.Python3", nil, "-c", text)...); r.Code != code {
+			t.Errorf("%s: ended with %d, want %d\n%s", text, r.Code, code, r.Stderr)
+		}
+	}
+}
+
+// What scripts use of the system works without any permission.
+func TestPythonFindsWhatScriptsNeed(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	const text = `
+import os, subprocess, multiprocessing, tempfile, sqlite3, ssl, socket, time, pathlib, ctypes, zoneinfo, getpass, pty, select, mmap
+assert subprocess.run(["sh", "-c", "exit 3"]).returncode == 3
+with tempfile.TemporaryDirectory() as d: pathlib.Path(d, "x").write_text("y")
+assert multiprocessing.Pool(2).map(abs, [-1, -2]) == [1, 2]
+assert multiprocessing.Lock().acquire()
+s = socket.create_server(("127.0.0.1", 0)); c = socket.create_connection(s.getsockname()); c.close()
+assert sqlite3.connect(":memory:").execute("select 1+1").fetchone() == (2,)
+assert os.path.expanduser("~") == os.environ["HOME"] and os.access(os.environ["HOME"], os.W_OK)
+assert getpass.getuser() == os.environ["USER"]
+assert zoneinfo.ZoneInfo("Europe/Vienna")
+assert ctypes.CDLL(None).getpid() == os.getpid()
+assert ssl.create_default_context().get_ca_certs()
+m, s = pty.openpty(); os.write(s, b"x"); assert os.read(m, 1) == b"x"
+print("fine")
+`
+	wants(t, h.Run(app(t, "org.python.Python3", nil, "-c", text)...), 0, "fine\n")
+}

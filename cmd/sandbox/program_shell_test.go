@@ -1,0 +1,205 @@
+package main_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sandbox/internal/e2e"
+	"sandbox/internal/testenv"
+)
+
+// shell starts an interactive bash in the sandbox, on a terminal.
+func shell(t *testing.T, h *e2e.Home, flags ...string) *e2e.Pty {
+	t.Helper()
+	p := h.Pty(app(t, "org.gnu.Bash", flags, "--norc", "-i")...)
+	p.Type("PS1=in\\>\\ \r") // spelt so that the echo is not the prompt
+	p.Expect("in> ", soon)
+	return p
+}
+
+// hostShell starts an interactive bash outside, in which s starts the
+// sandbox.
+func hostShell(t *testing.T, h *e2e.Home, line ...string) *e2e.Pty {
+	t.Helper()
+	quoted := make([]string, len(line))
+	for i, word := range line {
+		quoted[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+	}
+	// A program of its own, since a job that is a shell function is two processes.
+	s := h.Write("bin/s", "#!/bin/sh\nexec \"$SANDBOX\" "+strings.Join(quoted, " ")+" \"$@\"\n")
+	os.Chmod(s, 0o755)
+	rc := h.Write(".try", "PS1='out> '\nbind 'set enable-bracketed-paste off' 2>/dev/null\nPATH=~/bin:$PATH\n")
+	p := h.OnPty(e2e.Cmd{Program: testenv.NeedCommand(t, "bash"), Args: []string{"--rcfile", rc, "-i"},
+		Env: []string{"SANDBOX=" + e2e.Program(t, "sandbox"), "HISTFILE=/dev/null"}})
+	p.Expect("out> ", soon)
+	return p
+}
+
+func TestShellJobControl(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	p := shell(t, h)
+	say := func(line, want string) {
+		t.Helper()
+		p.Type(line + "\r")
+		p.Expect(want, soon)
+		p.Expect("in> ", soon)
+	}
+	say("sleep 100 &", "[1] ")
+	say("jobs", "Running")
+	p.Type("fg\r")
+	p.Expect("sleep 100", soon)
+	time.Sleep(200 * time.Millisecond)
+	p.Type("\x1a")
+	p.Expect("Stopped", soon)
+	p.Expect("in> ", soon)
+	say("bg", "[1]+ sleep 100 &")
+	say("jobs -r", "Running")
+	say("kill %1; wait; echo done", "done")
+	p.Type("sleep 100\r")
+	time.Sleep(300 * time.Millisecond)
+	p.Type("\x03")
+	p.Expect("in> ", soon)
+	say("echo $?", "130")
+	p.Type("cat | cat\r")
+	time.Sleep(200 * time.Millisecond)
+	p.Type("line\r")
+	p.Expect("line\r\nline", soon)
+	p.Type("\x04")
+	p.Expect("in> ", soon)
+	p.Type("sleep 100\r")
+	time.Sleep(300 * time.Millisecond)
+	p.Type("\x1c") // ^\: quit, without a core file
+	p.Expect("in> ", soon)
+	say("echo $?; ls core* 2>/dev/null | wc -l", "131\r\n0")
+	say("tty; test -t 0 && echo yes", "/dev/pts/0")
+	p.Type("exit 9\r")
+	if code := p.Wait(soon); code != 9 {
+		t.Errorf("ended with %d", code)
+	}
+}
+
+// The whole sandbox is one job of the shell that started it.
+func TestSandboxIsAJobOfTheShellOutside(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	p := hostShell(t, h, app(t, "org.gnu.Bash", nil)...)
+	cooked := p.Termios()
+	p.Type("s --norc -i\r")
+	p.Expect("$ ", soon)
+	p.Type("PS1=in\\>\\ ; X=kept\r")
+	p.Expect("in> ", soon)
+	p.Type("suspend -f\r")
+	p.Expect("Stopped", soon)
+	p.Expect("out> ", soon)
+	if now := p.Termios(); now.Lflag&(unix.ISIG|unix.IXON) != cooked.Lflag&(unix.ISIG|unix.IXON) || now.Oflag != cooked.Oflag {
+		t.Errorf("the terminal is left in modes %+v, was %+v", now, cooked)
+	}
+	p.Type("echo al''ive\r")
+	p.Expect("alive", soon)
+	p.Type("fg\r")
+	p.Expect("in> ", soon)
+	p.Type("echo $X\r")
+	p.Expect("kept", soon)
+	p.Expect("in> ", soon)
+	p.Type("exit 6\r")
+	p.Expect("out> ", soon)
+	p.Type("echo =$?=\r")
+	p.Expect("=6=", soon)
+	p.Type("exit\r")
+	p.Wait(soon)
+}
+
+// ^Z stops a plain program with its sandbox; kill, bg and fg work on it as on
+// any other job.
+func TestPlainProgramIsAJobOfTheShellOutside(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	p := hostShell(t, h, app(t, "org.gnu.Bash", nil)...)
+	p.Expect("", soon)
+	p.Type("s -c 'echo up; sleep 100; echo over'\r")
+	p.Expect("up\r\n", soon)
+	p.Type("\x1a")
+	p.Expect("Stopped", soon)
+	p.Expect("out> ", soon)
+	p.Type("bg\r")
+	p.Expect("&", soon)
+	p.Expect("out> ", soon)
+	p.Type("jobs\r")
+	p.Expect("Running", soon)
+	p.Expect("out> ", soon)
+	p.Type("fg\r")
+	time.Sleep(300 * time.Millisecond)
+	p.Type("\x03")
+	p.Expect("out> ", soon)
+	p.Type("echo =$?=\r")
+	p.Expect("=130=", soon)
+	p.Expect("out> ", soon)
+	p.Type("s -c 'sleep 100' & sleep 0.5; kill %1; wait %1; echo =$?=\r")
+	p.Expect("=143=", soon)
+	p.Type("exit\r")
+	p.Wait(soon)
+}
+
+// A sandbox in the background leaves the keyboard to the shell: what it prints
+// arrives, and what it wants to read stops it.
+func TestBackgroundSandboxDoesNotStealTheTerminal(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	p := hostShell(t, h, app(t, "org.gnu.Bash", nil)...)
+	p.Type("s -c 'echo from''inside; sleep 1; echo la''ter' &\r")
+	p.Expect("frominside", soon)
+	p.Type("echo ke''ys\r")
+	p.Expect("keys", soon)
+	p.Expect("later", soon)
+	p.Type("wait; echo =$?=\r")
+	p.Expect("=0=", soon)
+	p.Type("s -c 'read x; echo got $x' &\r")
+	p.Expect("out> ", soon)
+	time.Sleep(500 * time.Millisecond)
+	p.Type("echo mi''ne\r")
+	p.Expect("mine", soon)
+	p.Type("jobs\r")
+	p.Expect("Stopped", soon)
+	p.Expect("out> ", soon)
+	p.Type("fg\r")
+	time.Sleep(500 * time.Millisecond)
+	p.Type("typed\r")
+	p.Expect("got typed", soon)
+	p.Expect("out> ", soon)
+	p.Type("exit\r")
+	p.Wait(soon)
+}
+
+func TestTrapHearsStop(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	p := h.Start(bash(t, `trap 'echo bye; exit 17' TERM; echo up; while :; do sleep 0.05; done`, "--name", "trapper")...)
+	p.Expect("up", soon)
+	if r := h.Run("stop", "trapper"); r.Code != 0 || r.Stderr != "" {
+		t.Errorf("stop: %+v", r)
+	}
+	if r := p.Wait(); r.Code != 17 || !strings.Contains(r.Stdout, "bye") {
+		t.Errorf("the app: %+v", r)
+	}
+}
+
+func TestShellLimits(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	// What a shell can lower for itself holds, and nothing can be raised above
+	// what it was given.
+	wants(t, h.Run(bash(t, `ulimit -c; ulimit -n 20; ulimit -n; ulimit -n 30 2>/dev/null || echo kept`)...), 0, "0\n20\nkept\n")
+	wants(t, h.Run(bash(t, `ulimit -n`, "--limit", "files=123")...), 0, "123\n")
+	r := h.Run(bash(t, `ulimit -v 100000; x=$(head -c 200000000 /dev/zero | tr '\0' x); echo alive`)...)
+	if strings.Contains(r.Stdout, "alive") && !strings.Contains(r.Stderr, "xrealloc") && r.Code == 0 {
+		t.Errorf("the shell's own limit does not hold: %+v", r)
+	}
+	if r := h.Run(bash(t, `while :; do :; done`, "--limit", "time=1s")...); r.Code != 124 || !strings.Contains(r.Stderr, "time limit of 1s") {
+		t.Errorf("time limit: %+v", r)
+	}
+}
