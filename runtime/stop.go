@@ -23,10 +23,12 @@ func (e *Entry) Stop(timeout time.Duration) (forced bool, err error) {
 	if err := unix.PidfdSendSignal(fd, unix.SIGTERM, nil, 0); err != nil && err != unix.ESRCH {
 		return false, fmt.Errorf("cannot signal %s: %w", e.Instance, err)
 	}
-	// A paused app hears nothing until it goes on.
+	// A paused or stopped app hears nothing until it goes on.
 	if e.Paused() {
 		e.Resume()
 	}
+	unix.PidfdSendSignal(fd, unix.SIGCONT, nil, 0)
+	e.wake()
 	if waitGone(fd, timeout) {
 		e.waitUnlisted()
 		return false, nil
@@ -59,11 +61,29 @@ func (e *Entry) end(fd int) error {
 		}
 		group.Close()
 	}
+	e.wake()
 	if !waitGone(fd, 10*time.Second) {
 		return fmt.Errorf("cannot kill %s: a process of it hangs in the kernel", e.Instance)
 	}
 	e.waitUnlisted()
 	return nil
+}
+
+// wake continues a supervisor that stopped with its app, as a job does; it could
+// not clear up. The entry is still there after the descriptor is open, so the
+// number is the supervisor's.
+func (e *Entry) wake() {
+	if e.Supervisor <= 1 {
+		return
+	}
+	fd, err := unix.PidfdOpen(e.Supervisor, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	if again, err := e.registry.load(e.Instance); err == nil && again != nil && again.Supervisor == e.Supervisor {
+		unix.PidfdSendSignal(fd, unix.SIGCONT, nil, 0)
+	}
 }
 
 // waitUnlisted waits for the supervisor to clear up, so that the name is free
