@@ -19,6 +19,7 @@ import (
 // answers of their own.
 type Host struct {
 	UID, GID int
+	Root     bool // UID 0 of the machine, not of a user namespace
 	Home     string
 	Cwd      string
 	Env      func(string) string
@@ -68,6 +69,7 @@ func ThisHost() (*Host, error) {
 		Entries:  entries,
 		Read:     readSmall,
 	}
+	h.Root = h.UID == 0 && wholeMap(h.Read)
 	h.Cwd, _ = os.Getwd()
 	h.Resolv, _ = readSmall("/etc/resolv.conf")
 	h.Timezone = timezone()
@@ -90,6 +92,14 @@ func hasOpenAt2() bool {
 	}
 	unix.Close(fd)
 	return true
+}
+
+// wholeMap reports whether all ids mean themselves here: in a user namespace of
+// a container, uid 0 is an ordinary user to the kernel, and is treated as one.
+func wholeMap(read func(string) (string, error)) bool {
+	text, err := read("/proc/self/uid_map")
+	f := strings.Fields(text)
+	return err != nil || len(f) == 3 && f[0] == "0" && f[1] == "0" && f[2] == "4294967295"
 }
 
 // timezone is the name behind /etc/localtime, checked to be one.

@@ -95,8 +95,10 @@ func (m *maker) identity() error {
 	m.plan.UID, m.plan.GID = m.host.UID, m.host.GID
 	m.plan.Outside = Owner{m.host.UID, m.host.GID}
 	if m.host.UID == 0 {
-		id := RootOwner(string(man.ID))
-		m.plan.UID, m.plan.GID, m.plan.Outside = 1000, 1000, id
+		m.plan.UID, m.plan.GID = 1000, 1000
+	}
+	if m.host.Root {
+		m.plan.Outside = RootOwner(string(man.ID))
 	}
 	m.user = account{name: userName(m.host), home: m.host.Home, shell: "/bin/sh", uid: m.plan.UID, gid: m.plan.GID}
 	m.runDir = "/run/user/" + strconv.Itoa(m.plan.UID)
@@ -291,7 +293,7 @@ func (m *maker) files() error {
 	}
 	m.plan.Make = g.made
 	m.plan.Notes = append(m.plan.Notes, g.notes...)
-	if m.host.UID == 0 {
+	if m.host.Root {
 		steps = m.shift(steps)
 	}
 	m.add(steps...)

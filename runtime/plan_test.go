@@ -28,7 +28,7 @@ func TestGoldenPlans(t *testing.T) {
 		{"overlay", onRuntime, nil, func(r *Request, _ *Host) { r.Runtime, r.Base, r.Bundle = "/b/rt", runtimeManifest, "/b/over" }},
 		{"desktop", staticApp, []string{"socket:wayland", "socket:x11", "socket:ssh-agent", "socket:cups", "device:gpu", "device:camera", "feature:devel"}, nil},
 		{"home", staticApp, []string{"files:home:write", "!files:~/Documents"}, nil},
-		{"root", staticApp, []string{"files:/srv:write"}, func(_ *Request, h *Host) { h.UID, h.GID, h.Home, h.Cwd = 0, 0, "/root", "/root" }},
+		{"root", staticApp, []string{"files:/srv:write"}, func(_ *Request, h *Host) { h.UID, h.GID, h.Root, h.Home, h.Cwd = 0, 0, true, "/root", "/root" }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			host := standard().host()

@@ -103,7 +103,8 @@ func startup(rel, of string) guarded {
 // an app that could write there would decide its own permissions.
 func ownState(host *Host) []string {
 	var out []string
-	for _, dir := range []string{host.Dirs.Data, host.Dirs.Config, host.Dirs.Cache, host.Dirs.Runtime, registryBase(host)} {
+	dirs := append([]string{host.Dirs.Data, host.Dirs.Config, host.Dirs.Cache}, registryBases(host)...)
+	for _, dir := range dirs {
 		if dir != "" && !slices.Contains(out, dir) {
 			out = append(out, dir)
 		}

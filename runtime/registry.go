@@ -44,34 +44,36 @@ type Entry struct {
 
 // OpenRegistry finds the user's registry, in the session's runtime directory
 // or, where a session has none (su, a container), in a directory of the user's
-// own below /tmp. Others can neither read nor plant anything there.
+// own below /tmp or in the home. Others can neither read nor plant anything
+// there: a directory that is not the user's alone is not used.
 func OpenRegistry(host *Host) (*Registry, error) {
-	base := registryBase(host)
-	dir := filepath.Join(base, "instances")
-	for _, d := range []string{base, dir} {
-		if err := disk.PrivateDir(d); err != nil {
-			return nil, hint.With(fmt.Errorf("cannot keep a list of instances: %w", err),
-				"set XDG_RUNTIME_DIR to a directory of your own with mode 0700")
+	var err error
+	for _, base := range registryBases(host) {
+		dir := filepath.Join(base, "instances")
+		if err = errors.Join(disk.PrivateDir(base), disk.PrivateDir(dir)); err == nil {
+			return &Registry{dir}, nil
 		}
 	}
-	return &Registry{dir}, nil
+	return nil, hint.With(fmt.Errorf("cannot keep a list of instances: %w", err),
+		"set XDG_RUNTIME_DIR to a directory of your own with mode 0700")
 }
 
-// registryBase is where the registry lies; no grant opens it, for the control
-// sockets are there.
-func registryBase(host *Host) string {
+// registryBases are the places where the registry may lie, best first. No grant
+// opens one, for the control sockets are there.
+func registryBases(host *Host) []string {
 	if host.Dirs.Runtime != "" {
-		return host.Dirs.Runtime
+		return []string{host.Dirs.Runtime}
 	}
-	session := filepath.Join("/run/user", strconv.Itoa(host.UID))
+	uid := strconv.Itoa(host.UID)
+	session := filepath.Join("/run/user", uid)
 	if _, err := host.Look(session); err == nil {
-		return filepath.Join(session, "sandbox")
+		return []string{filepath.Join(session, "sandbox")}
 	}
 	tmp := host.Env("TMPDIR")
 	if !filepath.IsAbs(tmp) {
 		tmp = "/tmp"
 	}
-	return filepath.Join(tmp, "sandbox-"+strconv.Itoa(host.UID))
+	return []string{filepath.Join(tmp, "sandbox-"+uid), filepath.Join(host.Dirs.Data, "run")}
 }
 
 // ValidInstance reports whether a name can be an instance's: it becomes a file

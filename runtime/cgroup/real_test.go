@@ -44,7 +44,8 @@ func TestOutOfMemoryStaysInside(t *testing.T) {
 				t.Errorf("200 MiB in a group of 64: ended by %v, output %q; want SIGKILL", got, a.out)
 			}
 			s, err := g.Stats()
-			if err != nil || s.OOMKills < 1 || s.MemoryPeak > l.Memory || s.MemoryPeak < l.Memory/2 {
+			// The peak counter may overshoot by what is charged in batches.
+			if err != nil || s.OOMKills < 1 || s.MemoryPeak > l.Memory+1<<20 || s.MemoryPeak < l.Memory/2 {
 				t.Errorf("Stats = %+v, %v; want a kill and a peak near the limit", s, err)
 			}
 		})
