@@ -64,8 +64,8 @@ type supervisor struct {
 
 // Run performs a plan and stays with the instance until it has ended. The
 // result is what a shell would report: the app's exit status, or 128 and the
-// number of the signal that ended it. The calling goroutine must be locked to
-// the main thread, since the instance dies with the thread that started it.
+// number of the signal that ended it. No goroutine of the program may end while
+// it is locked to a thread: the instance dies with the thread that started it.
 func Run(opt Options) (status int, err error) {
 	s := &supervisor{opt: opt, plan: opt.Plan, start: time.Now(),
 		events: make(chan event, 8), signals: make(chan os.Signal, 16), asked: make(chan request), end: make(chan struct{})}

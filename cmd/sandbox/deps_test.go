@@ -95,6 +95,8 @@ type listed struct {
 	ImportPath string
 	Standard   bool
 	Imports    []string
+	Dir        string
+	GoFiles    []string
 }
 
 func TestDeps(t *testing.T) {
@@ -192,7 +194,7 @@ func closure(all map[string]listed, start string) map[string]string {
 // list describes the module's packages and all they import, without tests.
 func list(t *testing.T) map[string]listed {
 	t.Helper()
-	c := exec.Command("go", "list", "-deps", "-e", "-json=ImportPath,Standard,Imports", module+"...")
+	c := exec.Command("go", "list", "-deps", "-e", "-json=ImportPath,Standard,Imports,Dir,GoFiles", module+"...")
 	c.Env = append(c.Environ(), "CGO_ENABLED=0")
 	out, err := c.Output()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
