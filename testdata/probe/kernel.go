@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strings"
 	"syscall"
 	"unsafe"
@@ -64,13 +63,14 @@ func call(bit int, a []string) (string, error) {
 }
 
 func apart(a []string) (string, error) {
-	signal.Ignore(syscall.SIGCHLD)
-	signal.Reset(syscall.SIGCHLD)
 	var out bytes.Buffer
 	c := exec.Command("/proc/self/exe", strings.Join(a, " "))
 	c.Stdout = &out
 	c.Stderr = os.Stderr
 	err := c.Run()
+	if c.ProcessState == nil {
+		return "", fmt.Errorf("cannot start: %w", err)
+	}
 	if ws, ok := c.ProcessState.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		return "killed by " + unix.SignalName(ws.Signal()), nil
 	}
