@@ -187,7 +187,7 @@ func (a *app) key(ev *tcell.EventKey) {
 			continue
 		}
 		if b.disabled != "" {
-			a.say(model.Warn, "cannot %s: %s", b.does, b.disabled)
+			a.say(model.Warn, "%s is not possible: %s", b.does, b.disabled)
 			return
 		}
 		b.do()
@@ -226,7 +226,6 @@ func (a *app) draw(c canvas) {
 		}
 		base--
 	}
-	a.header(c, a.views[base])
 	body := c.part(0, 1, c.w, c.h-3)
 	if a.message.Text != "" {
 		c.put(1, c.h-2, c.theme.style(a.message.Tone), a.message.Text)
@@ -237,7 +236,6 @@ func (a *app) draw(c canvas) {
 		}
 		c.put(1, c.h-2, c.theme.style(model.Bad), text)
 	}
-	drawFooter(c, c.h-1, a.top().bindings())
 	for _, v := range a.views[base:] {
 		if _, ok := v.(typing); ok {
 			v.draw(c.part(0, c.h-2, c.w, 1))
@@ -245,6 +243,8 @@ func (a *app) draw(c canvas) {
 		}
 		v.draw(body)
 	}
+	a.header(c, a.views[base]) // last: what it says of the place in a text is known by now
+	drawFooter(c, c.h-1, a.top().bindings())
 }
 
 const minWidth, minHeight = 20, 5

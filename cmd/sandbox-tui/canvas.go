@@ -72,11 +72,15 @@ func (c canvas) fill(y int, text string, style tcell.Style) {
 	}
 }
 
-// frame empties the rectangle and draws a border in it.
-func (c canvas) frame(style tcell.Style) {
+// clear empties the rectangle.
+func (c canvas) clear() {
 	for y := range c.h {
 		c.fill(y, " ", tcell.StyleDefault)
 	}
+}
+
+// frame draws a border inside the rectangle.
+func (c canvas) frame(style tcell.Style) {
 	if c.w < 2 || c.h < 2 {
 		return
 	}

@@ -42,22 +42,23 @@ func (v *confirmView) draw(c canvas) {
 	if v.ask.Bad {
 		tone = model.Bad
 	}
-	wide := min(64, c.w)
 	lines := []model.Line{{Spans: []model.Span{{Text: v.ask.Title, Tone: tone}}}}
 	for _, t := range v.ask.Text {
 		lines = append(lines, model.Line{Spans: []model.Span{{Text: t}}})
 	}
-	rows := wrap(lines, wide-4)
-	keys := []model.Line{{}, {Spans: []model.Span{{Text: "y", Tone: tone}, {Text: " " + v.ask.Does + "   "}, {Text: "Esc", Tone: model.Strong}, {Text: " " + v.ask.Refuse}}}}
-	answers := wrap(keys, wide-4)
-	if len(rows)+len(answers)+2 > c.h { // the keys are in the footer as well
-		answers = nil
+	answers := []model.Line{{}, {Spans: []model.Span{{Text: "y", Tone: tone}, {Text: " " + v.ask.Does + "   "}, {Text: "Esc", Tone: model.Strong}, {Text: " " + v.ask.Refuse}}}}
+	wide := min(64, c.w)
+	rows := wrap(append(lines, answers...), wide-4)
+	x, y, high := (c.w-wide)/2, (c.h-len(rows)-2)/2, len(rows)+2
+	inner := c.part(x+2, y+1, wide-4, len(rows))
+	if high <= c.h {
+		c.part(x-1, y, wide+2, high).clear() // off the text beneath
+		c.part(x, y, wide, high).frame(c.theme.style(tone))
+	} else { // no room for a border; the keys are in the footer as well
+		rows = wrap(lines, c.w-2)
+		inner = c.part(1, 0, c.w-2, c.h)
+		c.clear()
 	}
-	rows = append(rows, answers...)
-	high := min(len(rows)+2, c.h)
-	box := c.part((c.w-wide)/2, (c.h-high)/2, wide, high)
-	box.frame(c.theme.style(tone))
-	inner := box.part(2, 1, wide-4, high-2)
 	for y, r := range rows {
 		inner.row(y, r)
 	}

@@ -66,9 +66,7 @@ func (v *filterView) pasted(text string) {
 }
 
 func (v *filterView) draw(c canvas) {
-	for y := range c.h {
-		c.fill(y, " ", tcell.StyleDefault)
-	}
+	c.clear()
 	v.input.SetRect(c.x+1, c.y, max(0, c.w-2), c.h)
 	v.input.Draw(c.screen)
 }

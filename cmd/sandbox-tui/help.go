@@ -1,8 +1,6 @@
 package main
 
 import (
-	"strings"
-
 	"github.com/gdamore/tcell/v2"
 
 	"sandbox/cmd/sandbox-tui/model"
@@ -12,7 +10,6 @@ import (
 type helpView struct {
 	pager
 	app *app
-	of  string
 }
 
 // help is the key that opens it.
@@ -20,11 +17,7 @@ func (a *app) help(of view) binding {
 	return binding{strokes: letters("?", tcell.KeyF1), keys: "? F1", short: "?", does: "help", do: func() {
 		lines := helpLines(of.bindings())
 		lines = append(lines, model.Line{}, model.Line{Spans: []model.Span{{Text: "Everywhere", Tone: model.Dim}}})
-		name := of.title()
-		if i := strings.LastIndex(name, " > "); i >= 0 {
-			name = "this screen"
-		}
-		v := &helpView{app: a, of: name}
+		v := &helpView{app: a}
 		v.set(append(lines, helpLines(a.global())...))
 		a.open(v)
 	}}
@@ -35,7 +28,7 @@ func (a *app) back(v view) binding {
 	return binding{strokes: letters("qh", tcell.KeyEsc, tcell.KeyLeft), keys: "Esc q h ←", short: "Esc", does: "back", do: func() { a.close(v) }}
 }
 
-func (v *helpView) title() string { return "Keys of " + v.of }
+func (v *helpView) title() string { return "Keys" }
 func (v *helpView) refreshed()    {}
 func (v *helpView) bindings() []binding {
 	return append(v.scrolling(), v.app.back(v))

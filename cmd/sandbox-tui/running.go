@@ -14,9 +14,15 @@ type runningView struct {
 	page int // rows shown at the last drawing
 }
 
-func (v *runningView) title() string { return "Running" }
 func (v *runningView) aside() string { return v.app.running.Summary() }
 func (v *runningView) refreshed()    {}
+
+func (v *runningView) title() string {
+	if f := v.app.running.Filter(); f != "" {
+		return "Running, with " + quote(f)
+	}
+	return "Running"
+}
 
 func (v *runningView) bindings() []binding {
 	m, a := &v.app.running, v.app
@@ -29,7 +35,7 @@ func (v *runningView) bindings() []binding {
 		}
 	}
 	list := []binding{
-		{strokes: letters("", tcell.KeyEnter), short: "Enter", does: "details", why: "All it may do, with the reasons, and what it uses.", disabled: none,
+		{strokes: letters("", tcell.KeyEnter), short: "Enter", does: "open", why: "All it may do, with the reasons, and what it uses.", disabled: none,
 			do: func() { a.open(newDetails(a, i)) }},
 	}
 	list = append(list, a.steering(i, none)...)
@@ -66,7 +72,7 @@ func (v *runningView) draw(c canvas) {
 }
 
 // beside is the width from which two panes stand side by side.
-const beside = 112
+const beside = 140
 
 func (v *runningView) drawBeside(c canvas) {
 	right := min(max(c.w*2/5, 44), 72)

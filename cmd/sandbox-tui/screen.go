@@ -1,6 +1,10 @@
 package main
 
-import "github.com/gdamore/tcell/v2"
+import (
+	"sync/atomic"
+
+	"github.com/gdamore/tcell/v2"
+)
 
 // steady sends the terminal only what differs from the frame before. The widget
 // library clears the screen for every frame, after which tcell takes every cell
@@ -9,12 +13,23 @@ import "github.com/gdamore/tcell/v2"
 type steady struct {
 	tcell.Screen
 	frame tcell.CellBuffer
-	err   error // of Init, which the widget library does not look at
+	whole atomic.Bool // the next frame is sent whatever was there before
+	err   error       // of Init, which the widget library does not look at
 }
 
 func (s *steady) Init() error {
 	s.err = s.Screen.Init()
 	return s.err
+}
+
+// PollEvent looks out for new sizes: the cells that come with one look empty to
+// us, while the terminal may show there what it hid when it was smaller.
+func (s *steady) PollEvent() tcell.Event {
+	ev := s.Screen.PollEvent()
+	if _, ok := ev.(*tcell.EventResize); ok {
+		s.whole.Store(true)
+	}
+	return ev
 }
 
 func (s *steady) Clear() {
@@ -40,10 +55,11 @@ func (s *steady) GetContent(x, y int) (rune, []rune, tcell.Style, int) {
 
 func (s *steady) Show() {
 	w, h := s.frame.Size()
+	whole := s.whole.Swap(false)
 	for y := range h {
 		for x := 0; x < w; {
 			text, style, width := s.frame.Get(x, y)
-			if old, was, before := s.Screen.Get(x, y); old != text || was != style || before != width {
+			if old, was, before := s.Screen.Get(x, y); whole || old != text || was != style || before != width {
 				s.Screen.Put(x, y, text, style)
 			}
 			x += width // what a wide character covers is not drawn

@@ -49,8 +49,8 @@ func wrapLine(l model.Line, most int) [][]glyph {
 	}
 }
 
-// fit says how much of a row's worth to take: whole words if there is a gap in
-// the second half of it. It takes something even when nothing fits.
+// fit says how much to take for a row: whole words, unless that would leave two
+// thirds of it empty. It takes something even when nothing fits.
 func fit(list []glyph, most int) int {
 	used, gap := 0, 0
 	for i, g := range list {
@@ -58,7 +58,7 @@ func fit(list []glyph, most int) int {
 			if g.text == " " {
 				return max(1, i)
 			}
-			if gap > i/2 {
+			if gap > i/3 {
 				return gap
 			}
 			return max(1, i)
