@@ -142,10 +142,6 @@ func (r *Registry) add(e *Entry) error {
 	if !ValidInstance(e.Instance) {
 		return fmt.Errorf("cannot name an instance %q", e.Instance)
 	}
-	data, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("internal error: %w", err)
-	}
 	f, err := os.CreateTemp(r.dir, ".new-*")
 	if err != nil {
 		return fmt.Errorf("cannot list the instance: %w", err)
@@ -159,7 +155,7 @@ func (r *Registry) add(e *Entry) error {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return fail(fmt.Errorf("cannot list the instance: %w", err))
 	}
-	if _, err := f.Write(data); err != nil {
+	if _, err := f.Write(e.text()); err != nil {
 		return fail(diskError(fmt.Errorf("cannot list the instance: %w", err)))
 	}
 	if err := os.Link(f.Name(), r.file(e.Instance)); err != nil {
