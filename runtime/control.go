@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sandbox/internal/hint"
 )
 
 // control is the socket on which a supervisor takes orders from the user's
@@ -47,6 +49,9 @@ type answer struct {
 
 func (r request) answer(s *supervisor) { r.done <- s.obey(r.order) }
 
+// maxSocketPath is what sockaddr_un holds, without its NUL.
+const maxSocketPath = 107
+
 // maxOrder bounds what is read from a client.
 const maxOrder = 4 << 10
 
@@ -64,7 +69,11 @@ func listen(path string, asked chan<- request, end <-chan struct{}) (*control, e
 	}
 	if err != nil {
 		unix.Close(fd)
-		return nil, fmt.Errorf("cannot open the control socket %s: %w", path, err)
+		err = fmt.Errorf("cannot open the control socket %s: %w", path, err)
+		if len(path) > maxSocketPath {
+			err = hint.With(err, "its path is too long: set XDG_RUNTIME_DIR to a directory with a shorter one")
+		}
+		return nil, err
 	}
 	c := &control{os.NewFile(uintptr(fd), path), path}
 	raw, err := c.listener.SyscallConn()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -20,6 +21,9 @@ import (
 )
 
 func runRun(a cli.Args) error {
+	if a.Has("json") && !a.Has("dry-run") && !a.Has("detach") {
+		return cli.Usagef("give --dry-run or --detach with it", "--json prints nothing while the app has the terminal")
+	}
 	opt, err := prepareRun(a)
 	if err != nil {
 		return notStarted(err)
@@ -32,8 +36,6 @@ func runRun(a cli.Args) error {
 		return err
 	case a.Has("detach"):
 		return notStarted(detach(a, opt))
-	case a.Has("json"):
-		return cli.Usagef("give --dry-run or --detach with it", "--json prints nothing while the app has the terminal")
 	}
 	tellHidden(opt, a.Rest[1:])
 	return result(runtime.Run(opt))
@@ -117,16 +119,22 @@ func request(a cli.Args, host *runtime.Host) (runtime.Request, error) {
 
 // openBundle finds the bundle's directory, once, without links on the way.
 func openBundle(dir string) (string, *manifest.Manifest, error) {
+	if dir == "" { // not the working directory, which a script with an unset variable would get
+		return "", nil, cli.Usagef("name a bundle's directory", "no bundle is named")
+	}
 	real, err := realDir(dir)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) && !strings.ContainsRune(dir, '/') {
 			err = hint.With(fmt.Errorf("cannot run %q: there is no such directory", dir), "name a bundle's directory: ./%s or /path/to/bundle", dir)
 		} else {
-			err = fmt.Errorf("cannot open bundle %q: %w", dir, err)
+			err = hint.With(fmt.Errorf("cannot open bundle %q: %w", dir, err), "name a bundle's directory, which holds a %s", manifest.FileName)
 		}
 		return "", nil, err
 	}
 	man, err := manifest.Load(real)
+	if errors.Is(err, syscall.ENOTDIR) {
+		err = hint.With(fmt.Errorf("cannot open bundle %q: it is not a directory", dir), "name the directory, not a file in it")
+	}
 	return real, man, err
 }
 

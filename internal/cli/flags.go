@@ -130,13 +130,18 @@ func (v *Verb) short(a *Args, text string, next []string) (int, error) {
 	return 0, nil
 }
 
-// add refuses a second value where only one can count, instead of guessing which.
+// add refuses a second value where only one can count, instead of guessing
+// which, and an empty one, which is a script's unset variable: no flag means
+// anything by it.
 func (v *Verb) add(a *Args, f *Flag, value string) error {
 	if !f.Repeat && a.Has(f.Name) {
 		if f.Arg == "" {
 			return nil
 		}
 		return v.usage("--%s is given twice", f.Name)
+	}
+	if f.Arg != "" && value == "" {
+		return v.usage("--%s needs a value: %s", f.Name, f.Arg)
 	}
 	a.flags = append(a.flags, given{f.Name, value})
 	return nil
