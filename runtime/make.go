@@ -476,6 +476,9 @@ func (m *maker) limits() error {
 		{"memlock", unix.RLIMIT_MEMLOCK, 8 << 20, 8 << 20},
 		{"msgqueue", unix.RLIMIT_MSGQUEUE, 819200, 819200},
 		{"rtprio", unix.RLIMIT_RTPRIO, 0, 0},
+		// Queued signals and timers are counted against the user's own limit too,
+		// in all namespaces: an app must not use that up.
+		{"sigpending", unix.RLIMIT_SIGPENDING, 1024, 1024},
 	}
 	return nil
 }
