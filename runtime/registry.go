@@ -50,7 +50,11 @@ func OpenRegistry(host *Host) (*Registry, error) {
 	var err error
 	for _, base := range registryBases(host) {
 		dir := filepath.Join(base, "instances")
-		if err = errors.Join(disk.PrivateDir(base), disk.PrivateDir(dir)); err == nil {
+		// Nothing is made below a base that is not ours: it may be a link.
+		if err = disk.PrivateDir(base); err == nil {
+			err = disk.PrivateDir(dir)
+		}
+		if err == nil {
 			return &Registry{dir}, nil
 		}
 	}
