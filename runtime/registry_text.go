@@ -31,13 +31,16 @@ func (e *Entry) text() []byte {
 
 // appendGroup writes by itself only what an instance without a group has.
 func appendGroup(b []byte, g cgroup.Ref) []byte {
-	if g.Dirs != nil || g.Unit != nil || g.Disk != "" || g.Limits.CPU != 0 {
+	if g.Dirs != nil || g.Unit != nil || g.Limits.CPU != 0 {
 		text, _ := json.Marshal(g) // strings and numbers: cannot fail
 		return append(b, text...)
 	}
 	b = appendText(append(b, `{"mode":`...), string(g.Mode))
 	if g.Name != "" {
 		b = appendText(append(b, `,"name":`...), g.Name)
+	}
+	if g.Disk != "" {
+		b = appendText(append(b, `,"disk":`...), g.Disk)
 	}
 	b = append(b, `,"limits":{`...)
 	for _, f := range [...]struct {
