@@ -136,7 +136,7 @@ func (c *compiler) sources() {
 			if _, ready := c.wire.shifted[i]; ready {
 				continue
 			}
-			c.name(fmt.Sprintf("open %s (%s)", s.Source, s.Why))
+			c.name("open " + s.Source + because(s.Why))
 			fd := c.hostPath(s.Source)
 			if s.Ino != 0 {
 				c.expectInode(fd, s)
@@ -295,7 +295,7 @@ func (c *compiler) newFS(kind string, options [][2]string, attr int) slot {
 }
 
 func (c *compiler) view(s *Step) {
-	c.name(strings.TrimSpace(fmt.Sprintf("%s %s", stepVerb(s), s.Target)) + because(s.Why))
+	c.name(stepVerb(s) + " " + s.Target + because(s.Why))
 	switch s.Do {
 	case Tmpfs:
 		c.mkdir(s)
