@@ -80,7 +80,7 @@ func TestDetachedInstanceIsListedUntilItEnds(t *testing.T) {
 		!slices.Equal(e.Command, []string{"bash", "-c", "echo hello; sleep 100"}) || e.PID < 2 || e.Supervisor < 2 || e.PID == e.Supervisor ||
 		!slices.Contains(e.Permissions, "network:host") || !slices.Contains(e.Permissions, "limit:pids=50") ||
 		err != nil || time.Since(started) > time.Minute || e.Uptime <= 0 || e.Uptime > 60 ||
-		e.Usage.Memory <= 0 || e.Usage.Pids < 2 || e.Usage.CPU < 0 {
+		e.Usage.Memory <= 0 || e.Usage.Pids < 1 || e.Usage.CPU < 0 {
 		t.Errorf("listed: %+v", e)
 	}
 	table := h.Run("ps").Stdout
@@ -95,12 +95,14 @@ func TestDetachedInstanceIsListedUntilItEnds(t *testing.T) {
 	if r := h.Run("stats", "--json"); r.Code != 0 || !strings.Contains(r.Stdout, `"instance": "one"`) || !strings.Contains(r.Stdout, `"cpu_percent"`) {
 		t.Errorf("stats --json: %+v", r)
 	}
-	wants(t, h.Run("logs", "one"), 0, "hello\n")
+	if got := logOf(h, "one"); got != "hello\n" {
+		t.Errorf("the log is %q", got)
+	}
 	wants(t, h.Run("stop", "one"), 0, "")
 	wants(t, h.Run("ps", "--json"), 0, "[]\n")
 	// The log outlives the instance.
-	if r := h.Run("logs", "one"); r.Code != 0 || !strings.HasPrefix(r.Stdout, "hello\n") || !strings.Contains(r.Stdout, "143") {
-		t.Errorf("logs afterwards: %+v", r)
+	if !e2e.Within(soon, func() bool { return logOf(h, "one") == "hello\nsandbox: ended with status 143\n" }) {
+		t.Errorf("the log afterwards: %q", logOf(h, "one"))
 	}
 	says(t, h.Run("stop", "one"), 1, "no such instance", "sandbox ps")
 	says(t, h.Run("stats", "one"), 1, "no such instance", "sandbox ps")
@@ -130,11 +132,11 @@ func TestLogsFollowUntilTheEnd(t *testing.T) {
 	h := e2e.NewHome(t)
 	background(t, h, "talker", "for i in 1 2 3; do echo line $i; sleep 0.3; done; echo err >&2; exit 5")
 	r := h.Run("logs", "--follow", "talker")
-	if r.Code != 0 || !strings.HasPrefix(r.Stdout, "line 1\nline 2\nline 3\nerr\n") {
+	if r.Code != 0 || !strings.HasPrefix(quiet(r.Stdout), "line 1\nline 2\nline 3\nerr\n") {
 		t.Errorf("logs -f: %+v", r)
 	}
-	if !e2e.Within(soon, func() bool { return strings.Contains(h.Run("logs", "talker").Stdout, "status 5") }) {
-		t.Errorf("the log does not tell the end: %q", h.Run("logs", "talker").Stdout)
+	if !e2e.Within(soon, func() bool { return strings.Contains(logOf(h, "talker"), "status 5") }) {
+		t.Errorf("the log does not tell the end: %q", logOf(h, "talker"))
 	}
 }
 
@@ -145,8 +147,8 @@ func TestStopAsksFirst(t *testing.T) {
 	waitLog(t, h, "polite", "up")
 	r := h.Run("stop", "polite")
 	wants(t, r, 0, "")
-	if r.Stderr != "" || !strings.Contains(h.Run("logs", "polite").Stdout, "bye") {
-		t.Errorf("stop said %q, the log has %q", r.Stderr, h.Run("logs", "polite").Stdout)
+	if quiet(r.Stderr) != "" || !strings.Contains(logOf(h, "polite"), "bye") {
+		t.Errorf("stop said %q, the log has %q", r.Stderr, logOf(h, "polite"))
 	}
 
 	background(t, h, "deaf", `trap '' TERM; echo up; while :; do sleep 0.05; done`)
@@ -163,10 +165,13 @@ func TestStopAsksFirst(t *testing.T) {
 	says(t, h.Run("stop", "--timeout", "-1", "deaf"), 2, "cannot wait", "10s")
 }
 
+// logOf is what an instance has written so far.
+func logOf(h *e2e.Home, name string) string { return quiet(h.Run("logs", name).Stdout) }
+
 func waitLog(t testing.TB, h *e2e.Home, name, text string) {
 	t.Helper()
-	if !e2e.Within(soon, func() bool { return strings.Contains(h.Run("logs", name).Stdout, text) }) {
-		t.Fatalf("the log of %s has no %q but %q", name, text, h.Run("logs", name).Stdout)
+	if !e2e.Within(soon, func() bool { return strings.Contains(logOf(h, name), text) }) {
+		t.Fatalf("the log of %s has no %q but %q", name, text, logOf(h, name))
 	}
 }
 
@@ -250,7 +255,7 @@ func TestEnteredCommandIsConfinedAsTheApp(t *testing.T) {
 	const look = `grep -E '^(Uid|Gid|Groups|NoNewPrivs|Seccomp|Seccomp_filters|Cap.*):' /proc/self/status; ls /proc/self/fd | wc -l; pwd; env | grep -v '^_=\|^SHLVL='|sort; cat /proc/self/cgroup; ulimit -a; for n in user mnt pid net ipc uts; do readlink /proc/self/ns/$n; done`
 	background(t, h, "host", look+"; echo end; sleep 100", "--limit", "pids=100", "--limit", "files=200", "--env", "X=y")
 	waitLog(t, h, "host", "\nend\n")
-	app, _, _ := strings.Cut(h.Run("logs", "host").Stdout, "end\n")
+	app, _, _ := strings.Cut(logOf(h, "host"), "end\n")
 	r := h.Run("enter", "host", "bash", "-c", look)
 	if r.Code != 0 || r.Stdout != app {
 		t.Errorf("status %d; entered:\n%s\nthe app:\n%s\n%s", r.Code, r.Stdout, app, r.Stderr)
