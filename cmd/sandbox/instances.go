@@ -71,6 +71,9 @@ func runKill(a cli.Args) error {
 		if sig == unix.SIGSTOP {
 			return e.Pause()
 		}
+		if sig == unix.SIGCONT && e.Paused() {
+			return e.Resume()
+		}
 		return e.Signal(sig)
 	})
 }
@@ -109,7 +112,10 @@ func runEnter(a cli.Args) error {
 	opt := runtime.EnterOptions{Argv: a.Rest[1:], Dir: a.String("cwd"), Std: [3]int{0, 1, 2}, NoPty: a.Has("no-pty"), Warn: warn}
 	for _, v := range rules {
 		if !v.Set {
-			v.Value = os.Getenv(v.Name)
+			var there bool
+			if v.Value, there = os.LookupEnv(v.Name); !there {
+				continue
+			}
 		}
 		opt.Env = append(opt.Env, v.Name+"="+v.Value)
 	}

@@ -236,6 +236,15 @@ func TestPauseStopsTheClock(t *testing.T) {
 	if !moves() {
 		t.Error("resumed, the counters do not move")
 	}
+	// The signals of that name do the same.
+	wants(t, h.Run("kill", "-s", "STOP", "counter"), 0, "")
+	if e := list(t, h)[0]; e.State != "paused" {
+		t.Errorf("after STOP the state is %q", e.State)
+	}
+	wants(t, h.Run("kill", "-s", "CONT", "counter"), 0, "")
+	if e := list(t, h)[0]; e.State != "running" || !moves() {
+		t.Errorf("after CONT the state is %q", e.State)
+	}
 	// Paused, an instance can still be stopped.
 	wants(t, h.Run("pause", "counter"), 0, "")
 	start := time.Now()
@@ -274,6 +283,8 @@ func TestEnter(t *testing.T) {
 	}
 	wants(t, h.Run("enter", "host", "sh", "-c", "kill -9 $$"), 137, "")
 	wants(t, h.Run("enter", "--cwd", "/tmp", "--env", "X=y", "host", "sh", "-c", "pwd; echo $X; ls ~; uname -n"), 0, "/tmp\ny\nmark\nsandbox\n")
+	wants(t, h.Do(e2e.Cmd{Args: []string{"enter", "--env", "MISSING", "--env", "PASSED", "host", "sh", "-c", "echo ${MISSING-unset} $PASSED"},
+		Env: []string{"PASSED=through"}}), 0, "unset through\n")
 	wants(t, script(t, h, `echo in | "$SANDBOX" enter host cat`), 0, "in\n")
 	says(t, h.Run("enter", "host", "nothing"), 127, "cannot start nothing", "has")
 	says(t, h.Run("enter", "host", "/etc"), 126, "cannot start /etc", "executable")

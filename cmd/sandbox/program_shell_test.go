@@ -203,3 +203,89 @@ func TestShellLimits(t *testing.T) {
 		t.Errorf("time limit: %+v", r)
 	}
 }
+
+// With every stream redirected there is no pty, and the keys of the terminal
+// outside still reach the app: all of its job, as without a sandbox.
+func TestKeysReachAnAppWithoutATerminal(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	p := hostShell(t, h, app(t, "org.gnu.Bash", nil)...)
+	out := h.Dir + "/out"
+	p.Type("s -c 'echo up; sleep 100; echo over' </dev/null >out 2>&1\r")
+	up := func() bool { return strings.Contains(e2e.Read(out), "up\n") }
+	if !e2e.Within(soon, up) {
+		t.Fatal("the app does not start")
+	}
+	p.Type("\x03")
+	p.Expect("out> ", soon)
+	p.Type("echo =$?=\r")
+	p.Expect("=130=", soon)
+	p.Expect("out> ", soon)
+
+	os.Remove(out)
+	p.Type("s -c 'echo up; sleep 1; echo over' </dev/null >out 2>&1\r")
+	if !e2e.Within(soon, up) {
+		t.Fatal("the app does not start")
+	}
+	p.Type("\x1a")
+	p.Expect("Stopped", soon)
+	p.Expect("out> ", soon)
+	p.Type("fg\r")
+	p.Expect("out> ", soon)
+	p.Type("echo =$?=\r")
+	p.Expect("=0=", soon)
+	if got := quiet(e2e.Read(out)); got != "up\nover\n" {
+		t.Errorf("the app wrote %q", got)
+	}
+	p.Type("exit\r")
+	p.Wait(soon)
+}
+
+// A job that was stopped with ^Z can be ended from another terminal.
+func TestStopReachesAStoppedJob(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{"s -c 'echo up; sleep 100'", "s -c 'echo up >&2; sleep 100' </dev/null >out 2>out"} {
+		h := e2e.NewHome(t)
+		p := hostShell(t, h, app(t, "org.gnu.Bash", []string{"--name", "job"})...)
+		p.Type(line + "\r")
+		if !e2e.Within(soon, func() bool { return len(list(t, h)) == 1 }) {
+			t.Fatal("the app does not start")
+		}
+		time.Sleep(200 * time.Millisecond)
+		p.Type("\x1a")
+		p.Expect("Stopped", soon)
+		p.Expect("out> ", soon)
+		start := time.Now()
+		wants(t, h.Run("stop", "job"), 0, "")
+		if took := time.Since(start); took > 8*time.Second {
+			t.Errorf("stopping took %s", took)
+		}
+		wants(t, h.Run("ps", "--json"), 0, "[]\n")
+		p.Type("wait %1; echo =$?=\r")
+		p.Expect("=143=", soon)
+		p.Type("exit\r")
+		p.Wait(soon)
+	}
+}
+
+// Input from a pipe, and the terminal beside it.
+func TestPipeInAndTerminalOut(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	p := hostShell(t, h, app(t, "org.gnu.Bash", nil)...)
+	p.Type("echo piped | s -c 'cat; test -t 1 && echo on a terminal; read x </dev/tty; echo got $x'\r")
+	p.Expect("piped\r\non a terminal\r\n", soon)
+	p.Type("keys\r")
+	p.Expect("got keys\r\n", soon)
+	p.Expect("out> ", soon)
+	p.Type("s -c 'read x; echo out $x; echo err $x >&2' >out\r")
+	time.Sleep(300 * time.Millisecond)
+	p.Type("typed\r")
+	p.Expect("err typed\r\n", soon)
+	p.Expect("out> ", soon)
+	if got := e2e.Read(h.Dir + "/out"); got != "out typed\n" {
+		t.Errorf("the file holds %q", got)
+	}
+	p.Type("exit\r")
+	p.Wait(soon)
+}
