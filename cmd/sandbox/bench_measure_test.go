@@ -139,22 +139,23 @@ func comm(pid int) string {
 }
 
 // proportional is the proportional set size of a process in KiB: of a page that
-// n processes share, the n-th part.
-func (s *benchSession) proportional(pid int) (kib float64) {
+// n processes share, the n-th part. An init is not dumpable, so only root may
+// look; ok is false without root or sudo.
+func proportional(pid int) (kib float64, ok bool) {
 	name := fmt.Sprintf("/proc/%d/smaps_rollup", pid)
 	text, err := os.ReadFile(name)
 	if err != nil || len(text) == 0 {
-		// An init is not dumpable: only root may look.
 		if text, err = exec.Command("sudo", "-n", "cat", name).Output(); err != nil {
-			s.b.Skip("needs root, or sudo, to read the memory of an init")
+			return 0, false
 		}
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "Pss:"); ok {
-			kib, _ = strconv.ParseFloat(strings.Fields(rest)[0], 64)
+		if rest, found := strings.CutPrefix(line, "Pss:"); found {
+			kib, err = strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return kib, err == nil
 		}
 	}
-	return kib
+	return 0, false
 }
 
 func (s samples) wall(quantile float64) time.Duration {
