@@ -39,6 +39,7 @@ func init() {
 			fd, _, e := unix.Syscall6(unix.SYS_MQ_OPEN, uintptr(unsafe.Pointer(name)), unix.O_CREAT|unix.O_RDWR, 0o600, 0, 0, 0)
 			if e == 0 {
 				unix.Close(int(fd))
+				queues = append(queues, name)
 			}
 			return errOf(e)
 		}),
@@ -61,6 +62,18 @@ func init() {
 			return "", err
 		},
 	})
+}
+
+// queues are kept while the app lives, and must go with the probe outside.
+var queues []*byte
+
+func init() {
+	register(map[string]operation{"unqueue": func([]string) (string, error) {
+		for _, name := range queues {
+			unix.Syscall(unix.SYS_MQ_UNLINK, uintptr(unsafe.Pointer(name)), 0, 0)
+		}
+		return "", nil
+	}})
 }
 
 // many does something again and again, at most a number of times, and says how

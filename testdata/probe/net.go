@@ -63,3 +63,29 @@ func echo([]string) (string, error) {
 	}
 	return "", err
 }
+
+// order sends a packet to a control socket, perhaps from a name of its own, and
+// says what came back.
+func init() {
+	register(map[string]operation{"order": func(a []string) (string, error) {
+		var local *net.UnixAddr
+		if len(a) > 2 {
+			local = &net.UnixAddr{Name: a[2], Net: "unixpacket"}
+		}
+		c, err := net.DialUnix("unixpacket", local, &net.UnixAddr{Name: a[0], Net: "unixpacket"})
+		if err != nil {
+			return "", err
+		}
+		defer c.Close()
+		if _, err := c.Write([]byte(a[1])); err != nil {
+			return "", err
+		}
+		c.SetDeadline(time.Now().Add(2 * time.Second))
+		buf, oob := make([]byte, 1<<20), make([]byte, 256)
+		n, oobn, _, _, err := c.ReadMsgUnix(buf, oob)
+		if oobn > 0 {
+			return "fds " + string(buf[:n]), nil
+		}
+		return string(buf[:n]), err
+	}})
+}
