@@ -76,9 +76,9 @@ func (a *app) run(screen tcell.Screen) error {
 	defer s.Fini()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	a.loop.EnablePaste(true).SetRoot(newRoot(a), true)
 	a.spawn(func() { a.watch(ctx) })
-	a.loop.EnablePaste(true)
-	return a.loop.SetRoot(newRoot(a), true).Run()
+	return a.loop.Run()
 }
 
 // rescue gives the terminal back when a goroutine fails; the widget library

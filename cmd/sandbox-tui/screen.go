@@ -1,6 +1,7 @@
 package main
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/gdamore/tcell/v2"
@@ -15,6 +16,11 @@ type steady struct {
 	frame tcell.CellBuffer
 	whole atomic.Bool // the next frame is sent whatever was there before
 	err   error       // of Init, which the widget library does not look at
+
+	// tcell puts what Fini writes in with a frame that is being sent, and loses
+	// both: the terminal would not be given back.
+	sending sync.Mutex
+	over    bool
 }
 
 func (s *steady) Init() error {
@@ -53,7 +59,28 @@ func (s *steady) GetContent(x, y int) (rune, []rune, tcell.Style, int) {
 	return s.frame.GetContent(x, y)
 }
 
+// Fini gives the terminal back. Any thread may call it, more than once.
+func (s *steady) Fini() {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	s.over = true
+	s.Screen.Fini()
+}
+
+func (s *steady) Sync() {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	if !s.over {
+		s.Screen.Sync()
+	}
+}
+
 func (s *steady) Show() {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	if s.over {
+		return
+	}
 	w, h := s.frame.Size()
 	whole := s.whole.Swap(false)
 	for y := range h {

@@ -13,7 +13,8 @@ import (
 	"sandbox/internal/testenv"
 )
 
-// tmux is a person's terminal, which can be looked at.
+// tmux is a person's terminal, which can be looked at. The shell in it writes
+// the pid of the command to a file and at the end tells its status.
 type tmux struct {
 	t    *testing.T
 	home *e2e.Home
@@ -23,9 +24,10 @@ type tmux struct {
 func newTmux(t *testing.T, h *e2e.Home, w, rows int, command ...string) *tmux {
 	t.Helper()
 	x := &tmux{t, h, testenv.NeedCommand(t, "tmux")}
-	conf := h.Write("tmux.conf", "set -g remain-on-exit on\nset -g default-terminal screen-256color\nset -s escape-time 10\n")
+	conf := h.Write("tmux.conf", "set -g default-terminal screen-256color\nset -s escape-time 10\n")
+	script := h.Write("shell", "sh -c 'echo $$ >\"$HOME/pid\"; exec \"$@\"' sh \"$@\"\necho \"status $?\"\nread wait\n")
 	t.Cleanup(func() { x.try("kill-server") })
-	x.do(append([]string{"-f", conf, "new-session", "-d", "-s", "s", "-x", fmt.Sprint(w), "-y", fmt.Sprint(rows), "--"}, command...)...)
+	x.do(append([]string{"-f", conf, "new-session", "-d", "-s", "s", "-x", fmt.Sprint(w), "-y", fmt.Sprint(rows), "--", "sh", script}, command...)...)
 	return x
 }
 
@@ -74,9 +76,8 @@ func (x *tmux) is(format, want string) {
 // ended checks that the program is gone and the terminal as it was.
 func (x *tmux) ended(status string) {
 	x.t.Helper()
-	x.is("#{pane_dead}", "1")
-	x.is("#{pane_dead_status}", status)
-	x.is("#{alternate_on} #{mouse_any_flag}", "0 0")
+	x.sees("status " + status)
+	x.is("#{alternate_on} #{mouse_any_flag} #{cursor_flag}", "0 0 1")
 }
 
 // state is what `sandbox ps` says of an instance, "" when there is none.
@@ -160,7 +161,7 @@ func TestSignalsGiveTheTerminalBack(t *testing.T) {
 			x := newTmux(t, h, 80, 24, program, "tui")
 			x.sees("Nothing is running.")
 			x.is("#{alternate_on}", "1")
-			pid := strings.TrimSpace(x.do("display-message", "-p", "-t", "s", "#{pane_pid}"))
+			pid := strings.TrimSpace(e2e.Read(filepath.Join(h.Dir, "pid")))
 			if out, err := exec.Command("kill", "-"+signal, pid).CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
@@ -183,7 +184,8 @@ func TestNoTerminal(t *testing.T) {
 		t.Errorf("%d: %s", r.Code, r.Stdout)
 	}
 	p := h.OnPty(e2e.Cmd{Program: program, Args: []string{"tui"}, Env: []string{"TERM=dumb"}})
-	if code := p.Wait(10 * time.Second); code != 2 || !strings.Contains(p.Output(), `type "dumb"`) {
+	p.Expect(`type "dumb"`, 10*time.Second)
+	if code := p.Wait(10 * time.Second); code != 2 {
 		t.Errorf("%d: %q", code, p.Output())
 	}
 }

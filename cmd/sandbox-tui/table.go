@@ -93,8 +93,8 @@ func drawRow(c canvas, y int, cols []column, r model.Row) {
 	x := marker
 	for _, col := range cols {
 		style := plain
-		if col.head == "STATE" {
-			style = c.theme.style(r.Tone).Reverse(r.Selected)
+		if col.head == "STATE" && !r.Selected {
+			style = c.theme.style(r.Tone)
 		}
 		cell, text := c.part(x, y, col.width, 1), split(col.text(r))
 		if col.left {

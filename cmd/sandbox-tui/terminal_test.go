@@ -172,13 +172,14 @@ func TestTerminalIsGivenBack(t *testing.T) {
 			h := e2e.NewHome(t)
 			p := h.OnPty(e2e.Cmd{Program: self, Env: []string{"SANDBOX_TUI_CRASH=" + where}})
 			before := p.Termios()
+			p.Expect("a bug", 20*time.Second)
 			if code := p.Wait(20 * time.Second); code != 2 {
 				t.Errorf("exit status %d", code)
 			}
 			out := p.Output()
 			in, back, said := strings.LastIndex(out, otherScreen), strings.LastIndex(out, firstScreen), strings.LastIndex(out, "a bug")
 			if in < 0 || back < in || said < back {
-				t.Errorf("screen entered at %d, left at %d, failure told at %d: %q", in, back, said, out)
+				t.Fatalf("screen entered at %d, left at %d, failure told at %d: %q", in, back, said, out)
 			}
 			if strings.LastIndex(out, "\x1b[?25h") < strings.LastIndex(out, "\x1b[?25l") {
 				t.Errorf("the cursor stays hidden: %q", out)
