@@ -21,8 +21,8 @@ import (
 // app is never executed, the launch says which step it was, nothing is left.
 func TestL25EveryStepThatFailsStopsTheLaunch(t *testing.T) {
 	testenv.NeedUserNS(t)
-	home := testenv.TempXDG(t)
 	b := e2e.ProbeBundle(t, "[permissions]", `"files:~/granted:write" = "x"`, `"files:~/new:create" = "y"`)
+	home := testenv.TempXDG(t) // after the build, which has its cache in the true home
 	man, err := manifest.Load(b)
 	if err != nil {
 		t.Fatal(err)
