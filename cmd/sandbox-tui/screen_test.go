@@ -99,7 +99,7 @@ func hostile() []model.Instance {
 }
 
 // What an app says about itself is on the screen letter by letter, and moves no
-// column (T01, T04, T07).
+// column.
 func TestHostileNames(t *testing.T) {
 	for _, size := range [][2]int{{40, 10}, {80, 24}, {120, 40}, {160, 40}} {
 		b := newBench(t, size[0], size[1], true)

@@ -92,7 +92,7 @@ func TestOnlyChangesAreSent(t *testing.T) {
 	}
 }
 
-// No byte of a control sequence comes from an app (T01, T02).
+// No byte of a control sequence comes from an app.
 func TestNothingHostileIsSent(t *testing.T) {
 	b, tty := onRecorder(t, 120, 40)
 	b.world.list = hostile()

@@ -19,7 +19,7 @@ type Grant struct {
 	kind permissions.Kind
 }
 
-// Grants puts permissions into words, the riskiest first (T08: what is cut off
+// Grants puts permissions into words, the riskiest first (what is cut off
 // below is never the worst), and splits off the limits. What cannot be read is
 // shown as the worst.
 func Grants(texts []string) (grants, limits []Grant) {
