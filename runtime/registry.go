@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -100,6 +101,19 @@ func (r *Registry) clear(name string) {
 	for _, f := range []string{r.file(name), r.socket(name), r.paused(name)} {
 		os.Remove(f)
 	}
+}
+
+// left reads what a killed supervisor had written; zero when that is unreadable.
+func (r *Registry) left(name string) (e Entry) {
+	f, err := os.OpenFile(r.file(name), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return e
+	}
+	defer f.Close()
+	if json.NewDecoder(io.LimitReader(f, 1<<20)).Decode(&e) != nil || e.Instance != name {
+		return Entry{}
+	}
+	return e
 }
 
 // sweep clears away what a killed supervisor left under a name, and reports
@@ -229,7 +243,11 @@ func (r *Registry) List() ([]*Entry, error) {
 		case err == nil && e != nil:
 			out = append(out, e)
 		case err == nil:
-			stale = r.sweep(name) || stale
+			old := r.left(name)
+			if r.sweep(name) {
+				cgroup.Discard(old.Group)
+				stale = true
+			}
 		}
 	}
 	if stale {

@@ -3,6 +3,7 @@ package main_test
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -370,7 +371,8 @@ func TestAllInstancesAtOnce(t *testing.T) {
 func TestKilledSupervisorTakesTheAppWithIt(t *testing.T) {
 	t.Parallel()
 	h := e2e.NewHome(t)
-	background(t, h, "victim", `(trap '' TERM HUP INT; sleep 100) & sleep 100`)
+	name := "victim-" + filepath.Base(h.Root)
+	background(t, h, name, `(trap '' TERM HUP INT; sleep 100) & sleep 100`)
 	e := list(t, h)[0]
 	fd, err := unix.PidfdOpen(e.PID, 0)
 	if err != nil {
@@ -389,7 +391,13 @@ func TestKilledSupervisorTakesTheAppWithIt(t *testing.T) {
 	if names, _ := os.ReadDir(filepath.Join(h.Runtime, "sandbox/instances")); len(names) != 0 {
 		t.Errorf("left in the registry: %v", names)
 	}
-	background(t, h, "victim", "sleep 100") // the name is free
+	filepath.WalkDir("/sys/fs/cgroup", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && strings.Contains(d.Name(), name) {
+			t.Errorf("left behind: %s", path)
+		}
+		return nil
+	})
+	background(t, h, name, "sleep 100") // the name is free
 }
 
 // A name is free again even if nobody has looked since its supervisor was killed.
@@ -439,4 +447,44 @@ func TestDetachedInstanceOutlivesItsTerminal(t *testing.T) {
 	if n := len(list(t, h)); n != 1 {
 		t.Errorf("%d instances run", n)
 	}
+}
+
+// Whatever a person or a service manager sends to the supervisor is the app's.
+func TestSignalsToTheSupervisorAreTheApps(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	p := h.Start(bash(t, `for s in HUP INT QUIT USR1 USR2; do trap "echo got $s" $s; done; trap 'exit 21' TERM; echo up; while :; do sleep 0.05; done`)...)
+	p.Expect("up", soon)
+	for _, sig := range []unix.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGUSR1, unix.SIGUSR2} {
+		p.Process.Signal(sig)
+		p.Expect("got "+strings.TrimPrefix(unix.SignalName(sig), "SIG"), soon)
+	}
+	p.Process.Signal(unix.SIGTERM)
+	if r := p.Wait(); r.Code != 21 {
+		t.Errorf("ended with %+v", r)
+	}
+}
+
+// Two instances of an app have one home and nothing else in common.
+func TestTwoInstancesShareTheHomeOnly(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	background(t, h, "first", `echo there >~/f; echo x >/tmp/f; echo x >/dev/shm/f; echo up; sleep 100`)
+	waitLog(t, h, "first", "up")
+	wants(t, h.Run(bash(t, `cat ~/f; ls -A /tmp /dev/shm | grep -x f; ps -e -o comm=; true`)...), 0, "there\nsandbox-init\nbash\nps\n")
+	says(t, h.Run("logs", "second"), 1, "there is none", "--detach")
+}
+
+// Without a shell in the bundle there is none to enter.
+func TestEnterABundleWithoutAShell(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	p := h.Start("run", "--name", "bare", e2e.ProbeBundle(t), "say up", "hold")
+	p.Expect("up", soon)
+	says(t, h.Run("enter", "bare"), 127, "cannot start", "/app/bin/sh")
+	if r := h.Run("enter", "bare", "probe", "say hi"); r.Code != 0 || !strings.Contains(r.Stdout, "ok hi") {
+		t.Errorf("enter: %+v", r)
+	}
+	wants(t, h.Run("kill", "bare"), 0, "")
+	p.Wait()
 }

@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"context"
 	"os"
 	"path"
 	"strings"
@@ -11,6 +12,23 @@ import (
 
 // sweepAge spares a group whose supervisor is just about to fill it.
 const sweepAge = 10 * time.Second
+
+// Discard removes the group of an instance whose supervisor was killed. It
+// waits for processes that are dying, and kills none: what is alive in the group
+// keeps it.
+func Discard(r Ref) {
+	g, err := Open(r)
+	if err != nil {
+		return
+	}
+	defer g.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	defer cancel()
+	wait(ctx, func() (bool, error) {
+		err := g.removeDirs()
+		return err == nil, ignoreBusy(err)
+	}, "remove the control group")
+}
 
 // Sweep removes the groups that supervisors left behind when they were killed,
 // and returns their paths. alive gets the name given to Decide and says whether
