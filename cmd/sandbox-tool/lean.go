@@ -83,7 +83,7 @@ func instances() []string {
 
 func instanceNames(list []byte) []string {
 	var rows []struct {
-		Name string `json:"name"`
+		Name string `json:"instance"`
 		App  string `json:"app"`
 	}
 	if json.Unmarshal(list, &rows) != nil {

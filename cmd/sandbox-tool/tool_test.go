@@ -236,7 +236,7 @@ func TestCompletionScriptsParse(t *testing.T) {
 }
 
 func TestInstanceNames(t *testing.T) {
-	got := instanceNames([]byte(`[{"name":"nano-1","app":"org.gnu.Nano"},{"name":"evil\u001b[2J","app":"x"},{"name":""}]`))
+	got := instanceNames([]byte(`[{"instance":"nano-1","app":"org.gnu.Nano"},{"instance":"evil\u001b[2J","app":"x"},{"instance":""}]`))
 	if len(got) != 1 || got[0] != "nano-1\torg.gnu.Nano" {
 		t.Errorf("%q", got)
 	}

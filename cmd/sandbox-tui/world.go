@@ -33,7 +33,7 @@ var errGone = errors.New("it has ended")
 // host is the world of the user who is looking.
 type host struct {
 	registry *runtime.Registry
-	logs     string
+	machine  *runtime.Host
 }
 
 func thisHost() (*host, error) {
@@ -45,7 +45,7 @@ func thisHost() (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &host{r, filepath.Join(h.Dirs.Data, "log")}, nil
+	return &host{r, h}, nil
 }
 
 func (h *host) List() ([]model.Instance, error) {
@@ -108,7 +108,7 @@ func (h *host) Log(k model.Key) (string, bool, error) {
 	if !runtime.ValidInstance(k.Name) {
 		return "", false, fmt.Errorf("cannot show the log of %q: no instance has such a name", k.Name)
 	}
-	path := filepath.Join(h.logs, k.Name+".log")
+	path := runtime.LogFile(h.machine, k.Name)
 	data, whole, err := readTail(path, tail)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", false, fmt.Errorf("cannot show the log of %s: there is none", k.Name)

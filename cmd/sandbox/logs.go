@@ -26,8 +26,6 @@ const (
 	logsKept = 50
 )
 
-func logDir(host *runtime.Host) string { return filepath.Join(host.Dirs.Data, "log") }
-
 type instanceLog struct {
 	in   *os.File // the app's end
 	out  *os.File
@@ -39,12 +37,13 @@ type instanceLog struct {
 // openLog starts a log. It lies outside everything that an app can reach, and
 // a link in its place is refused (CVE-2024-5154).
 func openLog(host *runtime.Host, instance string) (*instanceLog, error) {
-	dir := logDir(host)
+	path := runtime.LogFile(host, instance)
+	dir := filepath.Dir(path)
 	if err := disk.PrivateDir(dir); err != nil {
 		return nil, fmt.Errorf("cannot keep a log: %w", err)
 	}
 	forgetOldLogs(dir)
-	l := &instanceLog{path: filepath.Join(dir, instance+".log")}
+	l := &instanceLog{path: path}
 	os.Remove(l.path + ".1")
 	if err := l.create(); err != nil {
 		return nil, fmt.Errorf("cannot keep a log: %w", err)
@@ -125,7 +124,7 @@ func runLogs(a cli.Args) error {
 	if !runtime.ValidInstance(name) {
 		return fmt.Errorf("cannot show the log of %q: no instance has such a name", name)
 	}
-	path := filepath.Join(logDir(host), name+".log")
+	path := runtime.LogFile(host, name)
 	var out io.Writer = os.Stdout
 	if cli.Terminal(os.Stdout) {
 		w := safe.NewWriter(os.Stdout)
