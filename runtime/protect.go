@@ -104,8 +104,10 @@ func startup(rel, of string) guarded {
 func ownState(host *Host) []string {
 	var out []string
 	dirs := append([]string{host.Dirs.Data, host.Dirs.Config, host.Dirs.Cache}, registryBases(host)...)
-	for _, dir := range dirs {
-		if dir != "" && !slices.Contains(out, dir) {
+	for i, dir := range dirs {
+		// What lies in another of them is hidden with that one.
+		within := func(other string) bool { return other != "" && other != dir && below(dir, other) }
+		if dir != "" && !slices.Contains(dirs[:i], dir) && !slices.ContainsFunc(dirs, within) {
 			out = append(out, dir)
 		}
 	}
