@@ -167,7 +167,17 @@ func (s *supervisor) launch() error {
 	defer closeAll(w.shifted)
 
 	// Before the clone: a signal that arrives meanwhile waits in the channel.
-	signal.Notify(s.signals, unix.SIGTERM, unix.SIGINT, unix.SIGHUP, unix.SIGQUIT, unix.SIGTSTP, unix.SIGUSR1, unix.SIGUSR2)
+	// What the caller had us ignore stays ignored: nohup(1), or a script's
+	// background, for which a shell ignores what ^C and ^\ send.
+	signal.Notify(s.signals, unix.SIGTERM, unix.SIGTSTP, unix.SIGUSR1, unix.SIGUSR2)
+	if !signal.Ignored(unix.SIGHUP) {
+		signal.Notify(s.signals, unix.SIGHUP)
+	}
+	if !signal.Ignored(unix.SIGINT) {
+		signal.Notify(s.signals, unix.SIGINT, unix.SIGQUIT)
+	} else {
+		signal.Ignore(unix.SIGQUIT) // Go tells us of INT and HUP only
+	}
 	if !w.terminal {
 		signal.Notify(s.signals, unix.SIGCONT) // on a terminal it is the relay's
 	}

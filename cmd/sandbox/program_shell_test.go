@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -288,4 +289,70 @@ func TestPipeInAndTerminalOut(t *testing.T) {
 	}
 	p.Type("exit\r")
 	p.Wait(soon)
+}
+
+// The other ways in which scripts and tools start programs.
+func TestStartedByOtherTools(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	line := app(t, "org.gnu.Bash", nil, "-c")
+	wants(t, script(t, h, `x=$("$SANDBOX" "$@" 'echo a; echo b'); echo "<$x>"`, line...), 0, "<a\nb>\n")
+	wants(t, script(t, h, `seq 3 | xargs -n 1 "$SANDBOX" "$@" 'echo got $0'`, line...), 0, "got 1\ngot 2\ngot 3\n")
+	wants(t, script(t, h, `seq 3 | while read -r i; do "$SANDBOX" "$@" 'echo got $0' "$i"; done`, line...), 0, "got 1\ngot 2\ngot 3\n")
+	wants(t, script(t, h, `timeout 1 "$SANDBOX" "$@" 'sleep 100'; echo $?`, line...), 0, "124\n")
+	wants(t, script(t, h, `timeout -s KILL 1 "$SANDBOX" "$@" 'sleep 100'; echo $?; "$SANDBOX" ps --json`, line...), 0, "137\n[]\n")
+	wants(t, script(t, h, `setsid -w "$SANDBOX" "$@" 'exit 6'; echo $?`, line...), 0, "6\n")
+	// What the caller ignores does not reach the app: nohup, and a script's
+	// background, which ^C leaves alone.
+	const ignoring = `"$SANDBOX" "$@" 'echo up; sleep 1; echo alive' >out & until grep -q up out; do sleep 0.05; done; kill -%s $!; wait $!; echo $?; cat out`
+	wants(t, script(t, h, "trap '' HUP; "+fmt.Sprintf(ignoring, "HUP"), line...), 0, "0\nup\nalive\n")
+	wants(t, script(t, h, fmt.Sprintf(ignoring, "INT"), line...), 0, "0\nup\nalive\n")
+	wants(t, script(t, h, fmt.Sprintf(ignoring, "QUIT"), line...), 0, "0\nup\nalive\n")
+	wants(t, script(t, h, fmt.Sprintf(ignoring, "TERM"), line...), 0, "143\nup\n")
+	wants(t, script(t, h, `ln -s "$SANDBOX" link; ./link "$@" 'echo linked'; cd /; "${SANDBOX#/}" "$@" 'echo relative'`, line...), 0, "linked\nrelative\n")
+
+	p := hostShell(t, h, line...)
+	p.Type("x=$(s 'echo a; echo b; test -t 0 && echo tty'); echo \"<${x//$'\\n'/,}>\"\r")
+	p.Expect("<a,b,tty>", soon)
+	p.Expect("out> ", soon)
+	p.Type("timeout 1 s 'sleep 100'; echo =$?=\r")
+	p.Expect("=124=", soon)
+	p.Expect("out> ", soon)
+	p.Type("s 'printf \"one\\ntwo\\n\"'\r")
+	p.Expect("one\r\ntwo\r\nout> ", soon)
+	p.Type("exit\r")
+	p.Wait(soon)
+}
+
+// A window that is closed ends what runs in it.
+func TestClosedWindowEndsTheApp(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	s := onScreen(t, h, bash(t, `trap 'echo >~/hung; exit' HUP; (trap '' HUP; sleep 100) & echo ready; while :; do sleep 0.05; done`)...)
+	s.shows("ready")
+	s.tmux("kill-server")
+	if !e2e.Within(soon, func() bool { return len(list(t, h)) == 0 }) {
+		t.Error("the app outlives its window")
+	}
+	wants(t, h.Run(bash(t, "ls ~")...), 0, "hung\n")
+}
+
+// Everything that is pasted arrives, however slowly the app reads.
+func TestLongPasteArrives(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	dir := h.Mkdir("out")
+	var text strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&text, "line %d of a text that someone pastes\n", i)
+	}
+	p := h.Pty(bash(t, "stty -echo; echo rea''dy; sleep 0.5; cat >~/out/f", "--grant", "files:~/out:write")...)
+	p.Expect("ready", soon)
+	go p.Master.WriteString(text.String() + "\x04")
+	if code := p.Wait(3 * soon); code != 0 {
+		t.Errorf("ended with %d", code)
+	}
+	if got := e2e.Read(dir + "/f"); got != text.String() {
+		t.Errorf("%d of %d bytes arrived", len(got), text.Len())
+	}
 }
