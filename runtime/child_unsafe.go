@@ -35,6 +35,8 @@ const (
 
 const signalCount = 64
 
+const siKernel = 0x80 // si_code of a timer's signal, sigaction(2)
+
 // clone3 makes the child that becomes pid 1 of the new namespaces. It returns
 // in the parent only.
 //
@@ -155,6 +157,11 @@ func (p *pidOne) reap() {
 		switch sig {
 		case uintptr(unix.SIGCHLD):
 			p.collect()
+		case uintptr(unix.SIGALRM):
+			if *(*int32)(unsafe.Pointer(&p.info[8])) == siKernel {
+				p.exit(0) // the deadline; nobody but the kernel can say so
+			}
+			syscall.RawSyscall(unix.SYS_KILL, p.cpid, sig, 0)
 		case uintptr(unix.SIGCONT):
 			// A stopped job is continued as a whole, as a shell would.
 			syscall.RawSyscall(unix.SYS_KILL, -p.cpid, sig, 0)

@@ -553,7 +553,7 @@ var namespaceCeilings = []struct {
 	{"user_namespaces", "0"}, {"pid_namespaces", "0"}, {"net_namespaces", "0"}, {"ipc_namespaces", "0"},
 	{"uts_namespaces", "0"}, {"time_namespaces", "0"}, {"cgroup_namespaces", "64"}, {"mnt_namespaces", "16"},
 	// Counted against the user's own limit too, which an app must not use up.
-	{"inotify_instances", "64"},
+	{"inotify_instances", "64"}, {"inotify_watches", "131072"},
 }
 
 func (c *compiler) namespaceLimits(proc string) {
@@ -634,6 +634,7 @@ func (c *compiler) session() {
 		lim.Cur, lim.Max = r.Soft, r.Hard
 		c.call(unix.SYS_PRLIMIT64, 0, r.Resource, pointer(lim), 0)
 	}
+	c.deadline()
 	c.call(unix.SYS_UMASK, 0o022)
 	c.name("close the supervisor's descriptors")
 	keep := append([]int{c.wire.status}, c.wire.pass...)
@@ -660,6 +661,18 @@ func (c *compiler) openTerminal() {
 	c.call(unix.SYS_WRITE, c.wire.status, record, len(record)).must(16)
 	c.name("wait for the supervisor")
 	c.gate()
+}
+
+// deadline makes init end by itself some time after the supervisor should have
+// ended the app: that one may be stopped, together with an app that stopped.
+func (c *compiler) deadline() {
+	if c.plan.Deadline <= 0 {
+		return
+	}
+	c.name("set the time limit")
+	t := placed[unix.Itimerval](c.builder)
+	t.Value = unix.NsecToTimeval(int64(c.plan.Deadline))
+	c.call(unix.SYS_SETITIMER, unix.ITIMER_REAL, pointer(t), 0)
 }
 
 // drop gives away everything that is left to give away, then proves it.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -15,7 +17,7 @@ import (
 )
 
 // control is the socket on which a supervisor takes orders from the user's
-// other commands. One order a connection: a JSON object, answered by one, with
+// other commands. One order a connection: a word, answered by a JSON object, with
 // descriptors beside it where the order asks for them. It is a sequenced-packet
 // socket, so that an order is one packet. (Package net is not used for it: its
 // first Listen alone reads a file through a buffer of 64 KiB.)
@@ -25,9 +27,13 @@ type control struct {
 }
 
 // order is what a client sends.
-type order struct {
-	Do string `json:"do"` // "enter", "pause" or "resume"
-}
+type order string
+
+const (
+	orderEnter  order = "enter"
+	orderPause  order = "pause"
+	orderResume order = "resume"
+)
 
 // reply is the answer. For "enter" the namespaces' descriptors come with it,
 // in the order of namespaceFiles.
@@ -53,7 +59,7 @@ func (r request) answer(s *supervisor) { r.done <- s.obey(r.order) }
 const maxSocketPath = 107
 
 // maxOrder bounds what is read from a client.
-const maxOrder = 4 << 10
+const maxOrder = 16
 
 // listen opens the control socket. It lies in a directory that only the user
 // can enter, and every caller's uid is asked of the kernel besides: the name a
@@ -63,7 +69,7 @@ func listen(path string, asked chan<- request, end <-chan struct{}) (*control, e
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the control socket: %w", err)
 	}
-	err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
+	err = near(path, func(short string) error { return unix.Bind(fd, &unix.SockaddrUnix{Name: short}) })
 	if err == nil {
 		err = unix.Listen(fd, 16)
 	}
@@ -83,6 +89,17 @@ func listen(path string, asked chan<- request, end <-chan struct{}) (*control, e
 	}
 	go accept(raw, asked, end)
 	return c, nil
+}
+
+// near names a socket by its directory's descriptor: an address holds no more
+// than 107 bytes (unix(7)), and a home may lie deep.
+func near(path string, do func(short string) error) error {
+	dir, err := unix.Open(filepath.Dir(path), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(dir)
+	return do("/proc/self/fd/" + strconv.Itoa(dir) + "/" + filepath.Base(path))
 }
 
 // accept takes one client at a time: a stalled one delays others by a second
@@ -121,11 +138,7 @@ func serve(conn int, asked chan<- request, end <-chan struct{}) {
 	if err != nil {
 		return
 	}
-	var o order
-	if err := json.Unmarshal(buf[:n], &o); err != nil {
-		return
-	}
-	r := request{o, make(chan answer, 1)}
+	r := request{order(buf[:n]), make(chan answer, 1)}
 	select {
 	case asked <- r:
 	case <-end:
@@ -153,12 +166,12 @@ func patient(fd int, limit time.Duration) {
 // obey carries out an order.
 func (s *supervisor) obey(o order) answer {
 	var err error
-	switch o.Do {
-	case "enter":
+	switch o {
+	case orderEnter:
 		return answer{reply: reply{Enter: s.plan}, fds: s.spaces}
-	case "pause":
+	case orderPause:
 		err = s.pause()
-	case "resume":
+	case orderResume:
 		err = s.resume()
 	default:
 		err = errors.New("unknown order")
@@ -193,7 +206,7 @@ func (s *supervisor) resume() error {
 }
 
 // command sends an order to the entry's supervisor.
-func (e *Entry) command(do string) (r reply, fds []int, err error) {
+func (e *Entry) command(do order) (r reply, fds []int, err error) {
 	fail := func(err error) (reply, []int, error) {
 		return reply{}, fds, fmt.Errorf("cannot reach the supervisor of %s: %w", e.Instance, err)
 	}
@@ -203,14 +216,11 @@ func (e *Entry) command(do string) (r reply, fds []int, err error) {
 	}
 	defer unix.Close(conn)
 	patient(conn, 5*time.Second)
-	if err := unix.Connect(conn, &unix.SockaddrUnix{Name: e.registry.socket(e.Instance)}); err != nil {
-		return fail(err)
-	}
-	data, err := json.Marshal(order{do})
+	err = near(e.registry.socket(e.Instance), func(short string) error { return unix.Connect(conn, &unix.SockaddrUnix{Name: short}) })
 	if err != nil {
 		return fail(err)
 	}
-	if _, err := unix.SendmsgN(conn, data, nil, nil, unix.MSG_NOSIGNAL); err != nil {
+	if _, err := unix.SendmsgN(conn, []byte(do), nil, nil, unix.MSG_NOSIGNAL); err != nil {
 		return fail(err)
 	}
 	buf, oob := make([]byte, 1<<20), make([]byte, unix.CmsgSpace(4*len(namespaceFiles)))
@@ -243,11 +253,11 @@ func received(oob []byte) (fds []int) {
 
 // Pause and Resume freeze an instance as a whole and let it go on.
 func (e *Entry) Pause() error {
-	_, _, err := e.command("pause")
+	_, _, err := e.command(orderPause)
 	return err
 }
 
 func (e *Entry) Resume() error {
-	_, _, err := e.command("resume")
+	_, _, err := e.command(orderResume)
 	return err
 }

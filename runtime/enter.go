@@ -62,7 +62,7 @@ func (e *Entry) Enter(host *Host, opt EnterOptions) (int, error) {
 	if e.Paused() { // the command would stand still in the same group
 		return 0, hint.With(fmt.Errorf("cannot enter %s: it is paused", e.Instance), "let it go on first: sandbox resume %s", e.Instance)
 	}
-	r, fds, err := e.command("enter")
+	r, fds, err := e.command(orderEnter)
 	defer func() {
 		for _, fd := range fds {
 			unix.Close(fd)

@@ -21,7 +21,7 @@ const (
 func (c *compiler) landlock() {
 	attr := placed[unix.LandlockRulesetAttr](c.builder)
 	if c.plan.Landlock >= landlockScopes {
-		attr.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
+		attr.Scoped = c.scopes()
 	}
 	// Whoever is held to files may no longer mount, which is what the feature is for.
 	files := c.plan.Landlock >= landlockTruncate && !slices.Contains(c.plan.Features, "userns")
@@ -45,6 +45,20 @@ func (c *compiler) landlock() {
 	}
 	c.call(unix.SYS_LANDLOCK_RESTRICT_SELF, ref(set), 0)
 	c.close(set)
+}
+
+// scopes: a command that enters gets a domain beside the app's, not inside it,
+// and scopes would keep the two apart. What they are for holds without them: the
+// processes and abstract sockets of others are in other namespaces, unless the
+// network is shared.
+func (c *compiler) scopes() uint64 {
+	switch {
+	case !c.joins:
+		return unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
+	case c.plan.ShareNet:
+		return unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
+	}
+	return 0
 }
 
 // descriptors are those that the app finds open, and what they are here.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -470,6 +471,9 @@ func (m *maker) limits() error {
 		if p.Kind == permissions.Limit {
 			m.plan.Limits = append(m.plan.Limits, p.Subject)
 		}
+	}
+	if t, ok := m.set.Limit("time"); ok {
+		m.plan.Deadline = t.Duration() + grace + time.Second
 	}
 	m.plan.Rlimits = []Rlimit{
 		{"core", unix.RLIMIT_CORE, 0, 0},

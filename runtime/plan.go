@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"sandbox/internal/safe"
 )
@@ -31,9 +32,10 @@ type Plan struct {
 	Dirs    []string // working directories, the first that can be entered
 	Rlimits []Rlimit
 
-	Features []string // seccomp switches, from feature: permissions
-	Limits   []string // limit: permissions, canonical
-	Landlock int      // scopes to use: the ABI found, 0 when there is none
+	Features []string      // seccomp switches, from feature: permissions
+	Limits   []string      // limit: permissions, canonical
+	Deadline time.Duration // after which init ends by itself; 0 is never
+	Landlock int           // scopes to use: the ABI found, 0 when there is none
 
 	Permissions []string // what the app may do, canonical, for ps and /.sandbox-info
 	Notes       []string // what was asked for and could not be given, in words

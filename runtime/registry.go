@@ -181,7 +181,7 @@ func (r *Registry) add(e *Entry) error {
 			if r.sweep(e.Instance) {
 				err = os.Link(f.Name(), r.file(e.Instance))
 			} else {
-				return fail(hint.With(fmt.Errorf("cannot start a second instance called %q", e.Instance), "choose another --name, or stop the first"))
+				return fail(errTaken(e.Instance))
 			}
 		}
 		if err != nil {
@@ -190,6 +190,19 @@ func (r *Registry) add(e *Entry) error {
 	}
 	os.Remove(f.Name())
 	e.registry, e.lock = r, f
+	return nil
+}
+
+func errTaken(name string) error {
+	return hint.With(fmt.Errorf("cannot start a second instance called %q", name), "choose another --name, or stop the first")
+}
+
+// free reports whether a name can be taken, before anything is made for it.
+// Whoever comes second all the same finds out when it is listed.
+func (r *Registry) free(name string) error {
+	if e, err := r.load(name); err == nil && e != nil {
+		return errTaken(name)
+	}
 	return nil
 }
 

@@ -89,6 +89,11 @@ func (s *supervisor) prepare() error {
 		return err
 	}
 	s.std = std
+	if s.opt.Registry != nil {
+		if err := s.opt.Registry.free(s.plan.Instance); err != nil {
+			return err
+		}
+	}
 	if err := s.makeOnHost(); err != nil {
 		return err
 	}
@@ -343,7 +348,7 @@ func (s *supervisor) supervise() (int, error) {
 		case <-oom:
 			// The kernel may have picked one process; half an app is worse than none.
 			oom = nil
-			s.warn("out of memory: the instance reached its limit")
+			s.warn(outOfMemory)
 			s.proc.signal(unix.SIGKILL)
 		case <-gone:
 			gone = nil
@@ -352,6 +357,8 @@ func (s *supervisor) supervise() (int, error) {
 		}
 	}
 }
+
+const outOfMemory = "out of memory: the instance reached its limit"
 
 func (s *supervisor) handle(e event) error {
 	switch e.kind {
@@ -376,7 +383,8 @@ func (s *supervisor) handle(e event) error {
 // continue it.
 func (s *supervisor) stopped(sig unix.Signal) {
 	if s.relay == nil {
-		if !s.opt.Detached {
+		// With a time limit somebody must stay awake to hold it.
+		if !s.opt.Detached && s.opt.Limits.Time == 0 {
 			unix.Kill(os.Getpid(), unix.SIGSTOP)
 		}
 		return
@@ -422,7 +430,7 @@ func (s *supervisor) exited(ws unix.WaitStatus) int {
 // ended: init is gone without a report, so it was killed, and all with it.
 func (s *supervisor) ended() (int, error) {
 	ws := s.finish()
-	if s.timeUp {
+	if limit := s.opt.Limits.Time; s.timeUp || limit > 0 && time.Since(s.start) > limit {
 		return 124, nil
 	}
 	if ws.Signaled() {
@@ -449,6 +457,9 @@ func (s *supervisor) finish() unix.WaitStatus {
 	}
 	ws := s.proc.reap()
 	s.proc.reaped = true
+	if s.join == nil && s.group != nil && s.group.OutOfMemory() {
+		s.warn(outOfMemory)
+	}
 	s.removeGroup()
 	return ws
 }
