@@ -16,6 +16,7 @@ type Group struct {
 	dirs  []*dir // the unified one, if any, first
 	notes []Degraded
 	oom   *os.File // of OOM; nil when nobody asked
+	above int64    // kills for want of memory in the group above a scope, before ours; -1 unknown
 	bus   *manager // from Create to the first Add, in mode Scope
 }
 

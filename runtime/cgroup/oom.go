@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -76,4 +77,26 @@ func watchOOM(dir int) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// OutOfMemory says whether the kernel has killed the group as a whole for want
+// of memory. systemd removes a scope as soon as that is empty; then the group
+// above tells, which counts for all below it.
+func (g *Group) OutOfMemory() bool {
+	if g.plan.Limits.Memory == Unset || len(g.dirs) == 0 || !g.dirs[0].Unified || !has(g.dirs[0].Controllers, "memory") {
+		return false
+	}
+	d := g.dirs[0]
+	if n := oomKills(d.fd, "memory.events"); n >= 0 {
+		return n > 0
+	}
+	return g.above >= 0 && oomKills(unix.AT_FDCWD, path.Dir(d.Path)+"/memory.events") > g.above
+}
+
+func oomKills(dir int, file string) int64 {
+	events, err := readAt(dir, file)
+	if err != nil {
+		return -1
+	}
+	return field(events, "oom_kill")
 }

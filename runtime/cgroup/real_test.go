@@ -43,7 +43,13 @@ func TestOutOfMemoryStaysInside(t *testing.T) {
 			if got := a.signal(t); got != syscall.SIGKILL {
 				t.Errorf("200 MiB in a group of 64: ended by %v, output %q; want SIGKILL", got, a.out)
 			}
+			if p.Mode != V1 && !g.OutOfMemory() {
+				t.Error("the group does not tell why it was killed")
+			}
 			s, err := g.Stats()
+			if p.Mode == Scope && err != nil {
+				return // systemd was quick to remove it
+			}
 			// The peak counter may overshoot by what is charged in batches.
 			if err != nil || s.OOMKills < 1 || s.MemoryPeak > l.Memory+1<<20 || s.MemoryPeak < l.Memory/2 {
 				t.Errorf("Stats = %+v, %v; want a kill and a peak near the limit", s, err)
@@ -52,7 +58,10 @@ func TestOutOfMemoryStaysInside(t *testing.T) {
 		t.Run(what+" within the limit", func(t *testing.T) {
 			l := Unlimited()
 			l.Memory = 128 << 20
-			_, a := start(t, planFor(t, l, grouped...), what+" 20")
+			g, a := start(t, planFor(t, l, grouped...), what+" 20")
+			if g.OutOfMemory() {
+				t.Error("killed for want of memory, says the group, and was not")
+			}
 			if got := a.signal(t); got != 0 || !a.ProcessState.Success() {
 				t.Errorf("20 MiB in a group of 128: ended by %v, %v, output %q", got, a.ProcessState, a.out)
 			}
@@ -213,8 +222,8 @@ func TestCPULimit(t *testing.T) {
 	l.CPU = 0.25
 	_, a := start(t, planFor(t, l, grouped...), "spin 800")
 	a.signal(t)
-	if used := a.ProcessState.UserTime() + a.ProcessState.SystemTime(); used > 450*time.Millisecond {
-		t.Errorf("%v of processor time in 800 ms at a quarter of a core", used)
+	if used := time.Duration(number(a.out.String())) * time.Millisecond; used <= 0 || used > 450*time.Millisecond {
+		t.Errorf("%v of processor time in 800 ms at a quarter of a core (%s)", used, a.out)
 	}
 }
 

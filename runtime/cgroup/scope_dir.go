@@ -27,6 +27,10 @@ func (g *Group) enterScope(pid int) error {
 		return err
 	}
 	g.dirs = []*dir{d}
+	g.above = -1
+	if g.plan.Limits.Memory != Unset {
+		g.above = oomKills(unix.AT_FDCWD, path.Dir(d.Path)+"/memory.events")
+	}
 	return checkScope(d, u, g.plan.Limits)
 }
 

@@ -26,6 +26,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// used is the processor time of this process so far.
+func used() time.Duration {
+	var ru unix.Rusage
+	check(unix.Getrusage(unix.RUSAGE_SELF, &ru))
+	return time.Duration(ru.Utime.Nano() + ru.Stime.Nano())
+}
+
 func victim(v string) {
 	if os.Getenv("GATE") != "" {
 		gate := os.NewFile(3, "gate")
@@ -44,9 +51,11 @@ func victim(v string) {
 			fmt.Println(i)
 			time.Sleep(10 * time.Millisecond)
 		}
-	case "spin":
+	case "spin": // for n milliseconds; prints how many of them it had
+		before := used()
 		for end := time.Now().Add(time.Duration(n) * time.Millisecond); time.Now().Before(end); {
 		}
+		fmt.Println((used() - before).Milliseconds())
 	case "allocate": // n MiB, touched
 		fmt.Println(len(touch(n)))
 	case "shared": // n MiB of shared memory, touched
