@@ -40,7 +40,12 @@ func (f *Facts) landlock() Finding {
 		return v
 	}
 	v.State = Degraded
-	v.Cost = "an app with network:host also reaches abstract sockets of the host (X11, old D-Bus); without that grant nothing changes"
+	v.Cost = "an app with network:host also reaches abstract sockets of the host (X11, old D-Bus)"
+	if f.Landlock < landlockTruncate {
+		v.Cost += "; every app can write to a file that it was handed only to read (sandbox run APP <FILE), where you may"
+	} else {
+		v.Cost += "; without that grant nothing changes"
+	}
 	switch {
 	case f.Landlock > 0:
 		v.Text += "; sockets and signals are kept apart from level 6 on"
@@ -80,12 +85,17 @@ func (f *Facts) tiocsti() (Finding, bool) {
 	case "0":
 		v.Text = "the kernel lets nobody put input into a terminal (TIOCSTI)"
 	case "1":
+		v.Fix = f.sysctl(sysctlTIOCSTI, "0")
+	default:
+		if f.atLeast(6, 2) {
+			return v, false // built without it
+		}
+		v.Fix = &Fix{Text: "start Linux 6.2 or later, which can be told not to"}
+	}
+	if v.Fix != nil {
 		v.State = Degraded
 		v.Text = "the kernel lets programs put input into their terminal (TIOCSTI)"
 		v.Cost = "apps in a sandbox cannot, whatever the kernel says; other programs, such as those run by su, can"
-		v.Fix = f.sysctl(sysctlTIOCSTI, "0")
-	default:
-		return v, false
 	}
 	return v, true
 }

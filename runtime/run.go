@@ -81,8 +81,11 @@ func Run(opt Options) (status int, err error) {
 
 // prepare does what must be done on the host before anything is cloned.
 func (s *supervisor) prepare() error {
-	if s.plan.Landlock < 6 && s.plan.ShareNet && s.opt.Strict {
-		return hint.With(errors.New("cannot keep abstract sockets apart: this kernel has no Landlock scopes"), "drop network:host, or run without --strict")
+	if s.plan.Landlock < landlockScopes && s.plan.ShareNet {
+		if s.opt.Strict {
+			return hint.With(errors.New("cannot keep abstract sockets apart: this kernel has no Landlock scopes"), "drop network:host, or run without --strict")
+		}
+		s.warn("DEGRADED: network:host also reaches abstract sockets of the host: this kernel has no Landlock scopes")
 	}
 	std, err := inspect(s.opt.Std)
 	if err != nil {

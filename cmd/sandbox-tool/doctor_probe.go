@@ -182,20 +182,21 @@ func trace() error {
 	goruntime.LockOSThread() // the kernel ties tracing to the thread
 	defer goruntime.UnlockOSThread()
 	c := exec.Command("/proc/self/exe", "doctor", probeWord, stepSleep)
-	in, err := c.StdinPipe()
-	if err != nil {
+	if _, err := c.StdinPipe(); err != nil {
 		return err
 	}
 	if err := c.Start(); err != nil {
 		return err
 	}
-	err = unix.PtraceAttach(c.Process.Pid)
+	err := unix.PtraceAttach(c.Process.Pid)
 	if err == nil {
 		var ws unix.WaitStatus
 		unix.Wait4(c.Process.Pid, &ws, unix.WALL, nil)
 		unix.PtraceDetach(c.Process.Pid)
 	}
-	in.Close()
+	// Where another signal came first (Go's own SIGURG), the one of the attaching
+	// is still to come and stops the child: only this ends it then.
+	c.Process.Kill()
 	c.Wait()
 	return err
 }

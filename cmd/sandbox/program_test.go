@@ -146,11 +146,11 @@ func (s *screen) ended() string {
 func (s *screen) status() string { return filepath.Join(s.h.Root, "status") }
 
 // quiet is what was said on standard error, without the warnings that limits of
-// a manifest are not to be had on this machine.
+// a manifest, or walls, are not to be had on this machine.
 func quiet(stderr string) string {
 	var b strings.Builder
 	for line := range strings.Lines(stderr) {
-		if !strings.HasPrefix(line, "sandbox: warning: DEGRADED: limit ") {
+		if !strings.HasPrefix(line, "sandbox: warning: DEGRADED: ") {
 			b.WriteString(line)
 		}
 	}
