@@ -71,3 +71,19 @@ func cloneError(errno unix.Errno, inCgroup bool) error {
 
 // errGone: the child ended without a word, which a kill from outside explains.
 var errGone = errors.New("the app's first process was killed before the app started")
+
+// launchError turns a failed step into words and, where it is known, a way out.
+func launchError(step string, errno unix.Errno) error {
+	err := fmt.Errorf("cannot %s: %w", step, errno)
+	switch errno {
+	case unix.ELOOP:
+		return hint.With(err, "a symbolic link stands where a real directory must be; remove it, or grant the place it points to")
+	case unix.EBADMSG:
+		return hint.With(err, "what was found is not what was planned; something changed it during the launch")
+	case unix.ENOSPC:
+		return hint.With(err, "no space or no more namespaces: see `sandbox doctor`")
+	case unix.EPERM, unix.ENOSYS:
+		return hint.With(err, "this kernel or session forbids it: see `sandbox doctor`")
+	}
+	return err
+}
