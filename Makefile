@@ -6,7 +6,7 @@ SOURCES = $(shell find . -name '*.go' -not -path './vendor/*')
 STATIC := CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false \
 	-ldflags '-s -w -X sandbox/internal/cli.Version=$(VERSION)'
 
-.PHONY: build demo test bench fuzz generate lint fmt install clean $(PROGRAMS)
+.PHONY: build demo test test-vm bench fuzz generate lint fmt install clean $(PROGRAMS)
 
 build: $(PROGRAMS)          # the static programs, in bin/
 
@@ -19,6 +19,9 @@ demo:                       # build everything and watch a sandbox at work
 
 test:                       # every test, as root and as an ordinary user
 	@.ci/test.sh
+
+test-vm:                    # tests in a virtual machine with a login session (docs/VM.md)
+	@.ci/vm/test.sh
 
 bench:                      # benchmarks, those against the peers too
 	@.ci/bench.sh

@@ -29,12 +29,16 @@ import (
 // and that of its runtime, "" without one. Both are built when they are not
 // there yet or when what they are made from has changed; other test processes
 // may do the same at the same time. Others may read them, nobody may change
-// them. The test is skipped where apt, Go or the archive is missing.
+// them. The test is skipped where apt, Go or the archive is missing. Where
+// SANDBOX_TEST_BUNDLES names a directory, they are taken from there as they are.
 func Bundle(t testing.TB, id string) (bundleDir, runtimeDir string) {
 	t.Helper()
 	b, err := find(id)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if dir := os.Getenv("SANDBOX_TEST_BUNDLES"); dir != "" {
+		return b.ready(t, dir)
 	}
 	if b.debian {
 		testenv.NeedCommand(t, "apt-get")
@@ -53,6 +57,18 @@ func Bundle(t testing.TB, id string) (bundleDir, runtimeDir string) {
 		runtimeDir = b.runtime.out
 	}
 	return b.out, runtimeDir
+}
+
+func (b *recipe) ready(t testing.TB, dir string) (bundleDir, runtimeDir string) {
+	t.Helper()
+	if b.runtime != nil {
+		runtimeDir = filepath.Join(dir, b.runtime.id)
+	}
+	bundleDir = filepath.Join(dir, b.id)
+	if _, err := os.Stat(filepath.Join(bundleDir, manifest.FileName)); err != nil {
+		t.Fatalf("no bundle of %s is ready: %v", b.id, err)
+	}
+	return bundleDir, runtimeDir
 }
 
 // IDs are the applications of testdata/apps, without runtimes.

@@ -1,0 +1,65 @@
+#!/bin/bash
+# boot.sh IMAGE PAYLOAD OUT: starts the machine whose disk image.sh made, with
+# the directory PAYLOAD as its second disk, and prints what the job writes. Ends
+# with the job's exit status, and after DEADLINE seconds at the latest. In OUT:
+# console.log (kernel and systemd), output, status, results.tar.
+set -euo pipefail
+cd "$(dirname "$0")"
+. ../lib.sh
+
+image=$1 payload=$2 out=$3
+deadline=${DEADLINE:-900}
+
+main() {
+	need qemu-system-x86=qemu-system-x86_64 e2fsprogs=mkfs.ext4
+	mkdir -p "$out"
+	rm -f "$out"/{console.log,output,status,results.tar,payload.ext4}
+	pack
+	: >"$out/output"
+	machine &
+	pid=$!
+	trap 'kill -KILL $pid 2>/dev/null || true; rm -f "$out/payload.ext4"' EXIT
+	tail --pid=$pid -n +1 -f "$out/output" | tr -d '\r' &
+	printer=$!
+	ended=0
+	wait $pid || ended=$?
+	wait $printer || true
+	report
+}
+
+# pack makes the second disk. Its size is that of the payload and some room.
+pack() {
+	kib=$(du -sk --apparent-size "$payload" | cut -f1)
+	truncate -s $((kib * 5 / 4 + 32768))K "$out/payload.ext4"
+	mkfs.ext4 -q -F -O ^has_journal -E root_owner=0:0 -d "$payload" "$out/payload.ext4"
+}
+
+# The disk is used as a snapshot: what the machine writes is gone afterwards.
+machine() {
+	exec timeout --kill-after=5 "$deadline" qemu-system-x86_64 \
+		-machine q35 -accel kvm -accel tcg,thread=multi -cpu max -smp 2 -m "${MEMORY:-2048}" \
+		-nodefaults -no-user-config -no-reboot -display none -nic none \
+		-kernel "$image/vmlinuz" -initrd "$image/initrd" \
+		-append "root=/dev/vda rw console=ttyS0 panic=-1 mitigations=off random.trust_cpu=on net.ifnames=0 ${CMDLINE:-}" \
+		-drive if=virtio,format=raw,file="$image/root.ext4",snapshot=on,cache=unsafe \
+		-drive if=virtio,format=raw,file="$out/payload.ext4",readonly=on \
+		-device virtio-rng-pci -device virtio-serial-pci \
+		-serial "file:$out/console.log" -serial null \
+		-chardev "file,id=output,path=$out/output" -device virtserialport,chardev=output,name=output \
+		-chardev "file,id=status,path=$out/status" -device virtserialport,chardev=status,name=status \
+		-chardev "file,id=results,path=$out/results.tar" -device virtserialport,chardev=results,name=results \
+		2>"$out/qemu.log"
+}
+
+report() {
+	status=$(tr -dc 0-9 <"$out/status" 2>/dev/null || true)
+	if [ -z "$status" ]; then
+		tail -n 60 "$out/console.log" >&2 || true
+		cat "$out/qemu.log" >&2
+		[ "$ended" != 124 ] || die "the machine was not done after $deadline seconds (its log: $out/console.log)"
+		die "the machine ended with $ended before the job did (its log: $out/console.log)"
+	fi
+	exit "$status"
+}
+
+main
