@@ -264,13 +264,19 @@ func (r *Registry) List() ([]*Entry, error) {
 		}
 	}
 	if stale {
-		cgroup.Sweep(cgroup.Probe(), func(name string) bool {
-			e, _ := r.load(name)
-			return e != nil
-		})
+		r.Sweep()
 	}
 	slices.SortFunc(out, func(a, b *Entry) int { return a.Started.Compare(b.Started) })
 	return out, nil
+}
+
+// Sweep removes the control groups of supervisors that were killed, some before
+// they had listed their instance.
+func (r *Registry) Sweep() {
+	cgroup.Sweep(cgroup.Probe(), func(name string) bool {
+		e, _ := r.load(name)
+		return e != nil
+	})
 }
 
 // ErrNoInstance is returned for a name that no running instance has.

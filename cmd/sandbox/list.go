@@ -78,6 +78,7 @@ func runPs(a cli.Args) error {
 	if err != nil {
 		return err
 	}
+	r.Sweep()
 	list := rows(entries)
 	if a.Has("json") {
 		return cli.WriteJSON(os.Stdout, list)

@@ -321,12 +321,14 @@ func TestRuntimeDirectories(t *testing.T) {
 	os.Chmod(open, 0o777)
 	os.Mkdir(open+"/sandbox", 0o777)
 	os.Chmod(open+"/sandbox", 0o777)
-	for name, dir := range map[string]string{"a file": file, "open to all": open, "below a file": file + "/x", "too long": h.Mkdir(strings.Repeat("d", 120))} {
+	for name, dir := range map[string]string{"a file": file, "open to all": open, "below a file": file + "/x"} {
 		t.Run(name, func(t *testing.T) {
 			says(t, run(dir, "run", "--name", "x", b), 125, "cannot", "XDG_RUNTIME_DIR")
 		})
 	}
 	says(t, run(file, "ps"), 1, "list of instances", "XDG_RUNTIME_DIR")
+	// Deeper than a socket's address can say (107 bytes) is not too deep.
+	wants(t, run(h.Mkdir(strings.Repeat("d", 120)), "run", "--name", "deep", b, "say hi"), 0, "say hi = ok hi\n")
 	// Unset, empty and relative values stand for none: another place is found.
 	for _, dir := range []string{"", "relative"} {
 		if r := run(dir, "run", b, "say hi"); r.Code != 0 {

@@ -11,7 +11,7 @@ import (
 )
 
 // sweepAge spares a group whose supervisor is just about to fill it.
-const sweepAge = 10 * time.Second
+const sweepAge = 2 * time.Second
 
 // Discard removes the group of an instance whose supervisor was killed. It
 // waits for processes that are dying, and kills none: what is alive in the group
