@@ -102,6 +102,17 @@ func near(path string, do func(short string) error) error {
 	return do("/proc/self/fd/" + strconv.Itoa(dir) + "/" + filepath.Base(path))
 }
 
+// undisturbed makes a call again that a signal has ended: those on sockets with
+// a timeout are not restarted by the kernel (signal(7)), and Go sends signals to
+// itself.
+func undisturbed(call func() error) error {
+	for {
+		if err := call(); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
 // accept takes one client at a time: a stalled one delays others by a second
 // at most.
 func accept(raw syscall.RawConn, asked chan<- request, end <-chan struct{}) {
@@ -134,7 +145,8 @@ func serve(conn int, asked chan<- request, end <-chan struct{}) {
 		return
 	}
 	buf := make([]byte, maxOrder)
-	n, err := unix.Read(conn, buf)
+	var n int
+	err = undisturbed(func() (err error) { n, err = unix.Read(conn, buf); return err })
 	if err != nil {
 		return
 	}
@@ -216,15 +228,21 @@ func (e *Entry) command(do order) (r reply, fds []int, err error) {
 	}
 	defer unix.Close(conn)
 	patient(conn, 5*time.Second)
-	err = near(e.registry.socket(e.Instance), func(short string) error { return unix.Connect(conn, &unix.SockaddrUnix{Name: short}) })
+	err = near(e.registry.socket(e.Instance), func(short string) error {
+		return undisturbed(func() error { return unix.Connect(conn, &unix.SockaddrUnix{Name: short}) })
+	})
 	if err != nil {
 		return fail(err)
 	}
-	if _, err := unix.SendmsgN(conn, []byte(do), nil, nil, unix.MSG_NOSIGNAL); err != nil {
+	if err := undisturbed(func() error { return unix.Sendmsg(conn, []byte(do), nil, nil, unix.MSG_NOSIGNAL) }); err != nil {
 		return fail(err)
 	}
 	buf, oob := make([]byte, 1<<20), make([]byte, unix.CmsgSpace(4*len(namespaceFiles)))
-	n, oobn, _, _, err := unix.Recvmsg(conn, buf, oob, unix.MSG_CMSG_CLOEXEC)
+	var n, oobn int
+	err = undisturbed(func() (err error) {
+		n, oobn, _, _, err = unix.Recvmsg(conn, buf, oob, unix.MSG_CMSG_CLOEXEC)
+		return err
+	})
 	if err != nil {
 		return fail(err)
 	}

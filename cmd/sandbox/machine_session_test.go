@@ -73,7 +73,7 @@ func TestMachineIsJudgedByDoctor(t *testing.T) {
 		}
 	}
 	want := map[string]string{"limit-memory": "ok", "limit-swap": "ok", "limit-pids": "ok", "limit-cpu": "ok", "limit-io": "degraded",
-		"userns": "ok", "overlay": "ok", "seccomp": "ok", "landlock": "ok"}
+		"user-namespaces": "ok", "mount-overlay": "ok", "seccomp": "ok", "landlock": "ok"}
 	if landlock(t) < 6 {
 		want["landlock"] = "degraded"
 	}
