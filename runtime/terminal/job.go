@@ -44,7 +44,7 @@ func (r *Relay) Stopped(sig unix.Signal) Resume {
 		switch {
 		case r.master < 0:
 			resume.Hangup, ready = true, true
-		case wants && r.user.foreground() && r.take() == nil:
+		case wants && r.user.foreground() && r.takeClean() == nil:
 			r.wanted = true
 			resume.Foreground, ready = true, true
 		}
@@ -76,6 +76,13 @@ func (r *Relay) Stopped(sig unix.Signal) Resume {
 		r.wanted = resume.Foreground
 	})
 	return resume
+}
+
+// takeClean takes the terminal after what the app wrote for the modes it had:
+// in raw mode its line ends would lack their carriage returns.
+func (r *Relay) takeClean() error {
+	r.flushFor(flushTime)
+	return r.take()
 }
 
 // flushFor writes out what the app has written, within a time: a stop must not
