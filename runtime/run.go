@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -13,6 +12,7 @@ import (
 	"sandbox/internal/hint"
 	"sandbox/runtime/cgroup"
 	"sandbox/runtime/seccomp"
+	"sandbox/runtime/signals"
 	"sandbox/runtime/terminal"
 
 	goruntime "runtime"
@@ -177,17 +177,8 @@ func (s *supervisor) launch() error {
 	// Before the clone: a signal that arrives meanwhile waits in the channel.
 	// What the caller had us ignore stays ignored: nohup(1), or a script's
 	// background, for which a shell ignores what ^C and ^\ send.
-	signal.Notify(s.signals, unix.SIGTERM, unix.SIGTSTP, unix.SIGUSR1, unix.SIGUSR2)
-	if !signal.Ignored(unix.SIGHUP) {
-		signal.Notify(s.signals, unix.SIGHUP)
-	}
-	if !signal.Ignored(unix.SIGINT) {
-		signal.Notify(s.signals, unix.SIGINT, unix.SIGQUIT)
-	} else {
-		signal.Ignore(unix.SIGQUIT) // Go tells us of INT and HUP only
-	}
-	if !w.terminal {
-		signal.Notify(s.signals, unix.SIGCONT) // on a terminal it is the relay's
+	if err := signals.Notify(s.signals, caught(w.terminal)...); err != nil {
+		return err
 	}
 	if s.proc, err = start(s.plan, w, s.group.FD(), s.join); err != nil {
 		return err
@@ -210,6 +201,23 @@ func (s *supervisor) launch() error {
 	}
 	s.proc.release(word)
 	return nil
+}
+
+// caught are the signals that are passed on to the app.
+func caught(terminal bool) []unix.Signal {
+	list := []unix.Signal{unix.SIGTERM, unix.SIGTSTP, unix.SIGUSR1, unix.SIGUSR2}
+	if !signals.Ignored(unix.SIGHUP) {
+		list = append(list, unix.SIGHUP)
+	}
+	if !signals.Ignored(unix.SIGINT) {
+		list = append(list, unix.SIGINT, unix.SIGQUIT)
+	} else {
+		signals.Ignore(unix.SIGQUIT) // the Go runtime keeps INT and HUP ignored only
+	}
+	if !terminal {
+		list = append(list, unix.SIGCONT) // on a terminal it is the relay's
+	}
+	return list
 }
 
 // wireStd decides what the app finds at 0, 1 and 2.
@@ -487,7 +495,7 @@ func (s *supervisor) removeGroup() {
 
 // close leaves nothing behind, whichever way Run ends.
 func (s *supervisor) close() {
-	signal.Stop(s.signals)
+	signals.Stop(s.signals)
 	if s.relay != nil {
 		s.relay.Restore()
 	}

@@ -107,7 +107,7 @@ func (r *Relay) flushFor(limit time.Duration) {
 }
 
 // suspend stops us and returns when we were continued.
-func (s *signals) suspend(sig unix.Signal, raw bool) {
+func (s *listener) suspend(sig unix.Signal, raw bool) {
 	select {
 	case <-s.continued: // one from before
 	default:

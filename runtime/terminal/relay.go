@@ -32,7 +32,7 @@ type Relay struct {
 	done     chan struct{} // closed when the goroutine has ended
 	gone     chan struct{} // closed when the user's terminal is gone
 	once     sync.Once     // guards Finish
-	signals  signals
+	signals  listener
 
 	mu      sync.Mutex
 	aborted bool // Restore was called: wait for nothing any more

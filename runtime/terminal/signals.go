@@ -2,46 +2,47 @@ package terminal
 
 import (
 	"os"
-	"os/signal"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"sandbox/runtime/signals"
 )
 
-// signals is what the relay hears of the user's terminal and shell.
-type signals struct {
+// listener is what the relay hears of the user's terminal and shell.
+type listener struct {
 	c         chan os.Signal
 	ended     chan struct{}
 	continued chan struct{}
 }
 
 // start listens. Signals that the process ignores stay ignored (nohup).
-func (s *signals) start(r *Relay) {
+func (s *listener) start(r *Relay) {
 	s.c = make(chan os.Signal, 8)
 	s.ended = make(chan struct{})
 	s.continued = make(chan struct{}, 1)
-	signal.Notify(s.c, unix.SIGWINCH, unix.SIGCONT)
+	signals.Notify(s.c, unix.SIGWINCH, unix.SIGCONT)
 	if !r.opt.OwnSignals {
-		for _, sig := range []os.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP} {
-			if !signal.Ignored(sig) {
-				signal.Notify(s.c, sig)
+		for _, sig := range []unix.Signal{unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP} {
+			if !signals.Ignored(sig) {
+				signals.Notify(s.c, sig)
 			}
 		}
 	}
 	go s.watch(r)
 }
 
-func (s *signals) stop() {
+func (s *listener) stop() {
 	if s.c == nil {
 		return
 	}
-	signal.Stop(s.c)
+	signals.Stop(s.c)
 	close(s.c)
 	<-s.ended
 }
 
-func (s *signals) watch(r *Relay) {
+func (s *listener) watch(r *Relay) {
 	defer close(s.ended)
 	for sig := range s.c {
 		switch sig {
