@@ -10,8 +10,11 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	goruntime "runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,18 +41,26 @@ type Info struct {
 // that stay inside, no set-id bits, no extended attributes, no odd names. It
 // reports all problems at once.
 func Check(dir string) (*Info, error) {
+	info, _, err := check(dir)
+	return info, err
+}
+
+func check(dir string) (*Info, *scanner, error) {
 	loaded, err := readManifest(dir)
 	if err != nil {
-		return nil, fmt.Errorf("cannot use %q as a bundle: %w", dir, err)
+		return nil, nil, fmt.Errorf("cannot use %q as a bundle: %w", dir, err)
 	}
 	s, err := scan(dir, loaded.m.Kind == manifest.Runtime)
 	if err != nil {
-		return nil, fmt.Errorf("cannot use %q as a bundle: %w", dir, err)
+		return nil, nil, fmt.Errorf("cannot use %q as a bundle: %w", dir, err)
+	}
+	if err := s.sameManifest(loaded); err != nil {
+		return nil, nil, fmt.Errorf("cannot use %q as a bundle: %w", dir, err)
 	}
 	return &Info{
 		Manifest: loaded.m, Digest: s.digest(), Files: s.files, Bytes: s.bytes,
 		Layout: layoutOf(loaded.m, s), Warnings: s.warnings,
-	}, nil
+	}, s, nil
 }
 
 // Digest is the SHA-256, in hex, of the canonical form of the bundle in dir:
@@ -61,6 +72,19 @@ func Digest(dir string) (string, error) {
 		return "", err
 	}
 	return info.Digest, nil
+}
+
+// sameManifest refuses a manifest that changed between the two times it was
+// read, which would give the bundle a digest that its permissions are not in.
+func (s *scanner) sameManifest(loaded *loadedManifest) error {
+	sum := sha256.Sum256(loaded.data)
+	for _, e := range s.entries {
+		if e.path == manifest.FileName && e.value != hex.EncodeToString(sum[:]) {
+			return fmt.Errorf("%s changed while it was read", manifest.FileName)
+		}
+	}
+	s.toml = loaded.data
+	return nil
 }
 
 func layoutOf(m *manifest.Manifest, s *scanner) Layout {
@@ -78,6 +102,7 @@ func layoutOf(m *manifest.Manifest, s *scanner) Layout {
 // An entry is a line of the canonical form.
 type entry struct {
 	path, kind, value string
+	size              int64 // of a file
 }
 
 type scanner struct {
@@ -88,8 +113,11 @@ type scanner struct {
 	files    int
 	bytes    int64
 	hasUsr   bool
-	problems []error
 	warnings []string
+	toml     []byte
+
+	mu       sync.Mutex
+	problems []error
 }
 
 // maxProblems keeps the report readable.
@@ -105,6 +133,7 @@ func scan(dir string, isRuntime bool) (*scanner, error) {
 	if err := s.top(isRuntime); err != nil {
 		return nil, err
 	}
+	s.hashFiles()
 	for _, e := range s.entries {
 		if e.kind != "link" {
 			continue
@@ -121,6 +150,8 @@ func scan(dir string, isRuntime bool) (*scanner, error) {
 }
 
 func (s *scanner) problem(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.problems = append(s.problems, fmt.Errorf(format, args...))
 }
 
@@ -135,7 +166,7 @@ func (s *scanner) top(isRuntime bool) error {
 	for _, e := range entries {
 		switch name := e.Name(); {
 		case name == manifest.FileName && e.Type().IsRegular():
-			s.file(name)
+			s.entries = append(s.entries, entry{path: name, kind: "file"})
 		case name == "files" && e.IsDir(), name == "usr" && e.IsDir() && !isRuntime:
 			hasFiles = hasFiles || name == "files"
 			s.hasUsr = s.hasUsr || name == "usr"
@@ -168,7 +199,7 @@ func (s *scanner) dir(p string) error {
 	if st.Mode()&(fs.ModePerm|fs.ModeSetuid|fs.ModeSetgid|fs.ModeSticky) != 0o755 {
 		s.problem("directory %q has mode %v, not 0755", p, st.Mode())
 	}
-	s.entries = append(s.entries, entry{p, "dir", ""})
+	s.entries = append(s.entries, entry{path: p, kind: "dir"})
 	entries, err := readDir(s.root, p)
 	if err != nil {
 		return err
@@ -198,7 +229,7 @@ func (s *scanner) entry(p string, e fs.DirEntry) error {
 	case e.IsDir():
 		return s.dir(p)
 	case e.Type().IsRegular():
-		s.file(p)
+		s.entries = append(s.entries, entry{path: p, kind: "file"})
 	case e.Type() == fs.ModeSymlink:
 		s.link(p)
 	default:
@@ -207,7 +238,32 @@ func (s *scanner) entry(p string, e fs.DirEntry) error {
 	return nil
 }
 
-func (s *scanner) file(p string) {
+// hashFiles reads every regular file that the walk found, several at a time:
+// most of the time goes into opening them.
+func (s *scanner) hashFiles() {
+	var wg sync.WaitGroup
+	var next atomic.Int64
+	for range min(8, goruntime.GOMAXPROCS(0)) {
+		wg.Go(func() {
+			for i := int(next.Add(1) - 1); i < len(s.entries); i = int(next.Add(1) - 1) {
+				if s.entries[i].kind == "file" {
+					s.file(&s.entries[i])
+				}
+			}
+		})
+	}
+	wg.Wait()
+	slices.SortFunc(s.problems, func(a, b error) int { return cmp.Compare(a.Error(), b.Error()) })
+	for _, e := range s.entries {
+		if e.kind == "file" || e.kind == "exec" {
+			s.files++
+			s.bytes += e.size
+		}
+	}
+}
+
+func (s *scanner) file(e *entry) {
+	p := e.path
 	f, err := s.root.OpenFile(p, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		s.problem("%w", err)
@@ -224,17 +280,13 @@ func (s *scanner) file(p string) {
 	}
 	s.attributes(p, f)
 	h := sha256.New()
-	n, err := io.Copy(h, f)
-	if err != nil {
+	if e.size, err = io.Copy(h, f); err != nil {
 		s.problem("%q: %w", p, err)
 	}
-	s.files++
-	s.bytes += n
-	kind := "file"
 	if st.Mode()&0o111 != 0 {
-		kind = "exec"
+		e.kind = "exec"
 	}
-	s.entries = append(s.entries, entry{p, kind, hex.EncodeToString(h.Sum(nil))})
+	e.value = hex.EncodeToString(h.Sum(nil))
 }
 
 func (s *scanner) link(p string) {
@@ -247,7 +299,7 @@ func (s *scanner) link(p string) {
 		s.problem("target of link %q %w", p, err)
 	}
 	s.links.add(p, target)
-	s.entries = append(s.entries, entry{p, "link", target})
+	s.entries = append(s.entries, entry{path: p, kind: "link", value: target})
 }
 
 // attributes refuses extended attributes: capabilities, access lists, and
