@@ -270,7 +270,7 @@ func checkSpace(dir string, need int64) error {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return nil // not worth failing for
 	}
-	if free := int64(st.Bavail) * st.Bsize; free < need {
+	if free := int64(st.Bavail) * int64(st.Bsize); free < need {
 		return hint.With(fmt.Errorf("not enough space in %q: %d bytes are free, %d are needed", dir, free, need), "free some space, or set XDG_CACHE_HOME to a larger file system")
 	}
 	return nil
