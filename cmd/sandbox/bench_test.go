@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -257,15 +258,30 @@ func insideOutside(s *benchSession) (figures []figure) {
 		rounds         int
 		args           []string
 		inside, beyond string // where the file is
+		calls          bool   // it makes many system calls
 	}{
-		{"inside/outside 1e6 calls", 40, []string{"calls", "1000000"}, "", ""},
-		{"inside/outside 1000 fork+exec", 10, []string{"spawn", "1000"}, "/usr/bin/true", filepath.Join(s.platform, "files/bin/true")},
-		{"inside/outside reading 1 GB", 30, []string{"read", "8"}, filepath.Join(home, "data"), filepath.Join(s.appHome(), "data")},
+		{"1e6 calls", 40, []string{"calls", "1000000"}, "", "", true},
+		{"1000 fork+exec", 10, []string{"spawn", "1000"}, "/usr/bin/true", filepath.Join(s.platform, "files/bin/true"), true},
+		{"reading 1 GB", 30, []string{"read", "8"}, filepath.Join(home, "data"), filepath.Join(s.appHome(), "data"), false},
 	} {
-		all := race(rounds(w.rounds),
-			side{"inside", func() sample { return s.ownClock(s.sandbox("load", append(w.args, w.inside)...)) }},
-			side{"outside", func() sample { return s.ownClock(s.command(append(append([]string{outside}, w.args...), w.beyond)...)) }})
-		figures = append(figures, compare(w.name, 1.03, all, "inside", "outside"))
+		line := append(append([]string{outside}, w.args...), w.beyond)
+		sides := []side{
+			{"inside", func() sample { return s.ownClock(s.sandbox("load", append(w.args, w.inside)...)) }},
+			{"outside", func() sample { return s.ownClock(s.command(line...)) }},
+		}
+		if w.calls {
+			// What any filter costs, be it of one instruction.
+			sides = append(sides, side{"filtered", func() sample {
+				c := s.command(line...)
+				c.Env = append(slices.Clone(c.Env), "LOAD_FILTER=1")
+				return s.ownClock(c)
+			}})
+		}
+		all := race(rounds(w.rounds), sides...)
+		figures = append(figures, compare("inside/outside "+w.name, 1.03, all, "inside", "outside"))
+		if w.calls {
+			figures = append(figures, compare("inside/outside with a filter, "+w.name, 1.03, all, "inside", "filtered"))
+		}
 	}
 	return figures
 }
