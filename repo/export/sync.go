@@ -1,0 +1,180 @@
+package export
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"sandbox/internal/disk"
+	"sandbox/manifest"
+)
+
+// App is an installed app.
+type App struct {
+	ID        manifest.ID
+	Dir       string // its deployed bundle
+	Elsewhere bool   // exported by another place; here an alias may name it
+}
+
+// Report is what Sync has to say.
+type Report struct {
+	Commands []Command // every name that is or would be in PATH, sorted
+	Notes    []Note    // what could not be exported, and why
+	Changed  int       // files made, replaced or removed
+}
+
+// Note is one thing that is not as somebody wanted it.
+type Note struct {
+	App  manifest.ID // empty when it concerns none
+	Text string
+}
+
+// Sync makes the exports of a place equal to what is installed, which is apps,
+// and to what the user decided. Decisions on apps that are gone are dropped. An
+// export that cannot be made is noted and keeps nothing else from being made.
+func Sync(p Place, apps []App) (Report, error) {
+	return change(p, apps, nil)
+}
+
+// Change is Sync after an edit of the user's decisions.
+func Change(p Place, apps []App, edit func(*Decisions) error) (Report, error) {
+	return change(p, apps, edit)
+}
+
+func change(p Place, apps []App, edit func(*Decisions) error) (Report, error) {
+	if err := makeTop(p.Data, p.Mode); err != nil {
+		return Report{}, fmt.Errorf("cannot export: %w", err)
+	}
+	unlock, err := lock(filepath.Join(p.Data, lockName))
+	if err != nil {
+		return Report{}, fmt.Errorf("cannot export: %w", err)
+	}
+	defer unlock()
+	had, err := loadRecord(p)
+	if err != nil {
+		return Report{}, err
+	}
+	before, err := LoadDecisions(p)
+	if err != nil {
+		return Report{}, err
+	}
+	d := before.keeping(apps)
+	if edit != nil {
+		if err := edit(&d); err != nil {
+			return Report{}, err
+		}
+	}
+	if !d.equal(before) {
+		if err := d.Save(p); err != nil {
+			return Report{}, err
+		}
+	}
+	w := collect(p, apps, d, had)
+	err = w.apply(had)
+	return w.report, err
+}
+
+// keeping drops what was decided on apps that are not installed.
+func (d Decisions) keeping(apps []App) Decisions {
+	gone := func(id manifest.ID) bool {
+		return !slices.ContainsFunc(apps, func(a App) bool { return a.ID == id })
+	}
+	kept := Decisions{Aliases: maps.Clone(d.Aliases), Completions: slices.Clone(d.Completions)}
+	maps.DeleteFunc(kept.Aliases, func(_ string, t Target) bool { return gone(t.App) })
+	kept.Completions = slices.DeleteFunc(kept.Completions, gone)
+	return kept
+}
+
+func (d Decisions) equal(other Decisions) bool {
+	return maps.Equal(d.Aliases, other.Aliases) && slices.Equal(d.Completions, other.Completions)
+}
+
+// apply makes what is wanted, in an order in which a crash at any moment leaves
+// no file that the record does not know.
+func (w *work) apply(had record) error {
+	next := record{Format: 1, Files: map[string]recorded{}}
+	for path, f := range w.files {
+		next.Files[path] = recorded{f.app, f.alias, []string{f.sum()}}
+	}
+	root, err := os.OpenRoot(w.place.Data)
+	if err != nil {
+		return fmt.Errorf("cannot export: %w", err)
+	}
+	defer root.Close()
+	t := tree{root, w.place.Mode}
+	both := had.with(next)
+	if err := w.save(had, both); err != nil {
+		return err
+	}
+	var first error
+	// Names in PATH are made after what they lead to, and go before it.
+	for _, path := range slices.Backward(sortedKeys(w.files)) {
+		changed, err := t.make(path, w.files[path], had.Files[path])
+		switch {
+		case isForeign(err):
+			w.note(w.files[path].app, "%v", err)
+			delete(next.Files, path)
+		case err != nil && first == nil:
+			first = fmt.Errorf("cannot export: %w", err)
+		case changed:
+			w.report.Changed++
+		}
+	}
+	for _, path := range sortedKeys(both.Files) {
+		if _, kept := w.files[path]; kept {
+			continue
+		}
+		changed, err := t.remove(path, both.Files[path])
+		switch {
+		case isForeign(err):
+			w.note(both.Files[path].App, "%v", err)
+		case err != nil && first == nil:
+			first = fmt.Errorf("cannot export: %w", err)
+		case changed:
+			w.report.Changed++
+		}
+	}
+	if first != nil {
+		return first // both stays: the next Sync goes on
+	}
+	return w.save(both, next)
+}
+
+// save writes the record unless it is as it was.
+func (w *work) save(was, now record) error {
+	data, err := json.MarshalIndent(now, "", " ")
+	if err != nil {
+		return err
+	}
+	if old, _ := json.MarshalIndent(was, "", " "); bytes.Equal(old, data) && len(now.Files) > 0 {
+		return nil
+	}
+	if err := disk.WriteFile(filepath.Join(w.place.Data, recordName), append(data, '\n'), w.place.Mode&0o644); err != nil {
+		return fmt.Errorf("cannot export: %w", err)
+	}
+	return nil
+}
+
+// lock lets one process at a time change a place.
+func lock(name string) (unlock func(), err error) {
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX); err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	return func() { f.Close() }, nil
+}
