@@ -170,7 +170,7 @@ func (s *opened) channels(r Ref) ([]string, error) {
 			continue
 		}
 		if fd, err := Beneath(s.fd, path.Join(base, name), unix.O_PATH|unix.O_DIRECTORY); err == nil {
-			_, err := current(fd)
+			_, err := CurrentIn(fd)
 			unix.Close(fd)
 			if err == nil || !errors.Is(err, fs.ErrNotExist) {
 				list = append(list, name)

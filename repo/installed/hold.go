@@ -72,7 +72,7 @@ var errMoved = errors.New("its files are not there")
 // try is fs.ErrNotExist when nothing is current, and errMoved when what was is
 // gone already.
 func (s *opened) try(r Ref, dir int) (*Bundle, error) {
-	d, err := current(dir)
+	d, err := CurrentIn(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +112,9 @@ func (b *Bundle) check(dir int, name string) error {
 	return trusted(tree, b.Dir)
 }
 
-// current is what the link of that name in a ref's directory says.
-func current(dir int) (Deployment, error) {
+// CurrentIn is what the link of that name in a ref's directory says;
+// fs.ErrNotExist when there is none.
+func CurrentIn(dir int) (Deployment, error) {
 	var buf [64]byte
 	n, err := unix.Readlinkat(dir, Current, buf[:])
 	if err != nil {

@@ -160,15 +160,24 @@ func (s *opened) names(name string) ([]string, error) {
 		return nil, err
 	}
 	defer unix.Close(fd)
+	list, err := Names(fd)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list %s: %w", filepath.Join(s.real, name), err)
+	}
+	return list, nil
+}
+
+// Names lists an open directory, in no order.
+func Names(dir int) ([]string, error) {
 	var list []string
 	buf := make([]byte, 8192)
 	for {
-		n, err := unix.ReadDirent(fd, buf)
+		n, err := unix.ReadDirent(dir, buf)
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("cannot list %s: %w", filepath.Join(s.real, name), err)
+			return nil, os.NewSyscallError("getdents", err)
 		}
 		if n <= 0 {
 			return list, nil
