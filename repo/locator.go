@@ -44,6 +44,7 @@ type Piece struct {
 const (
 	MaxLocator = 64 << 20 // stored bytes
 	MaxFrame   = 64 << 20 // unpacked bytes of a frame
+	MaxShared  = 1 << 20  // unpacked bytes of a frame that holds more than one object, or gaps
 	MaxPacks   = 4096
 	MaxPack    = MaxBytes
 

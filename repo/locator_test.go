@@ -63,6 +63,7 @@ func TestLocatorRefuses(t *testing.T) {
 		{"length zero", func(l *Locator) { l.Frames[0].CLen = 0 }},
 		{"unpacked negative", func(l *Locator) { l.Frames[0].ULen = -1 }},
 		{"unpacked too large", func(l *Locator) { l.Frames[3].ULen = MaxFrame + 1 }},
+		{"small object in a huge frame", func(l *Locator) { l.Frames[3].ULen = MaxShared + 1 }},
 		{"frames overlap", func(l *Locator) { l.Frames[1].Offset = 99 }},
 		{"frames not in order", func(l *Locator) { l.Frames[0], l.Frames[3] = l.Frames[3], l.Frames[0] }},
 		{"frame without objects", func(l *Locator) { l.Frames[3].Objects = nil }},

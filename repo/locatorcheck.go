@@ -55,6 +55,10 @@ func (c *locatorCheck) frame(f *Frame) error {
 	case c.parts > 0 && (f.Pack != c.pack || f.Offset != c.end):
 		return fmt.Errorf("it does not follow the part before of object %s", c.open.Object.Short())
 	}
+	// Who needs one small file must not be made to unpack 64 MiB for it.
+	if f.ULen > MaxShared && f.Objects[0].Len != f.ULen {
+		return fmt.Errorf("%d unpacked bytes and not one object", f.ULen)
+	}
 	c.pack, c.end = f.Pack, f.Offset+f.CLen
 	at := int64(0)
 	for _, p := range f.Objects {
