@@ -21,7 +21,11 @@ import (
 func init() { goruntime.GOMAXPROCS(1) }
 
 func main() {
-	os.Exit(cli.Main(os.Args[1:], handler))
+	args, err := linked(os.Args)
+	if err != nil {
+		os.Exit(cli.Report(os.Stderr, err))
+	}
+	os.Exit(cli.Main(args, handler))
 }
 
 func handler(verb string) cli.Handler {

@@ -98,6 +98,7 @@ func request(a cli.Args, host *runtime.Host) (runtime.Request, error) {
 	if req.Runtime, req.Base, err = openRuntime(a.String("runtime"), man, host); err != nil {
 		return req, err
 	}
+	byLink(&req)
 	if !a.Has("name") {
 		req.Instance = newName(man.ID)
 	} else if !runtime.ValidInstance(req.Instance) {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"sandbox/manifest"
+	"sandbox/repo/installed"
 )
 
 // work is one Sync: what shall be there, and what there is to say.
@@ -102,10 +103,9 @@ func (w *work) commands(opened []open, d Decisions, elsewhere map[manifest.ID]bo
 		if c.Name == c.Target.Command {
 			w.linked[c.Name] = c.Target.App
 		}
-		// The main command has an empty name: "ID:".
-		record := string(c.Target.App) + ":" + c.Target.Command
-		w.files[filepath.Join(binDir, c.Name)] = product{app: c.Target.App, alias: c.Alias, link: "../" + commandDir + "/" + record}
-		w.files[filepath.Join(commandDir, record)] = product{app: c.Target.App, link: w.place.Program}
+		link := installed.CommandLink(c.Target.App, c.Target.Command)
+		w.files[filepath.Join(binDir, c.Name)] = product{app: c.Target.App, alias: c.Alias, link: link}
+		w.files[filepath.Join(binDir, link)] = product{app: c.Target.App, link: w.place.Program}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"sandbox/internal/disk"
+	"sandbox/repo/installed"
 )
 
 // Place is where exports go and how much of the host they may hide.
@@ -37,7 +38,7 @@ func (p Place) Bin() string { return filepath.Join(p.Data, binDir) }
 func (p Place) Share() string { return filepath.Join(p.Data, shareDir) }
 
 const (
-	binDir     = "bin"
+	binDir     = installed.BinDir
 	commandDir = "command"
 	shareDir   = "share"
 	recordName = "exports.json"

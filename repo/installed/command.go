@@ -1,102 +1,92 @@
 package installed
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
-	"sandbox/internal/disk"
 	"sandbox/manifest"
 )
 
-// CommandsFile is the file of exported commands, below the store: a line for
-// each, NAME, ID and COMMAND parted by tabs and sorted by name. It is made anew
-// by whoever exports, and only a way to find things: what it says grants nothing.
-const CommandsFile = "commands"
+// BinDir is the directory of command names, beside the store: each is a link to
+// ../command/ID:COMMAND, which is a link to the program sandbox. Package export
+// makes them.
+const BinDir = "bin"
 
-// maxCommands bounds the file.
-const maxCommands = 1 << 20
+const commandPrefix = "../command/"
 
-// Command is a name in PATH and what it starts.
-type Command struct {
-	Name    string // in PATH; an alias where names met
+// maxTarget is longer than every target that package export makes.
+const maxTarget = 512
+
+// Target is what a name in PATH starts.
+type Target struct {
 	ID      manifest.ID
-	Command string // the app's own name for it
+	Command string // the app's own name for it; empty for its main command
 }
 
-// EncodeCommands is the file for list, in one order whatever the order of list.
-func EncodeCommands(list []Command) ([]byte, error) {
-	list = slices.Clone(list)
-	slices.SortFunc(list, func(a, b Command) int { return strings.Compare(a.Name, b.Name) })
-	var b bytes.Buffer
-	for _, c := range list {
-		if !validCommand(c.Name) || !validCommand(c.Command) {
-			return nil, fmt.Errorf("cannot export the command %q as %q", c.Command, c.Name)
-		}
-		fmt.Fprintf(&b, "%s\t%s\t%s\n", c.Name, c.ID, c.Command)
-	}
-	if b.Len() > maxCommands {
-		return nil, errors.New("cannot export so many commands")
-	}
-	return b.Bytes(), nil
+// CommandLink is the target of the link in BinDir.
+func CommandLink(id manifest.ID, command string) string {
+	return commandPrefix + string(id) + ":" + command
 }
 
-// DecodeCommands passes over lines that are not commands.
-func DecodeCommands(unsafe []byte) []Command {
-	var list []Command
-	for line := range strings.Lines(string(unsafe)) {
-		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(f) != 3 || !validCommand(f[0]) || !validCommand(f[2]) {
-			continue
-		}
-		if id, err := manifest.ParseID(f[1]); err == nil {
-			list = append(list, Command{f[0], id, f[2]})
-		}
+// ParseCommandLink reads what CommandLink wrote.
+func ParseCommandLink(unsafeTarget string) (Target, error) {
+	bad := fmt.Errorf("%q is not the link of a command", unsafeTarget)
+	rest, ok := strings.CutPrefix(unsafeTarget, commandPrefix)
+	id, command, found := strings.Cut(rest, ":")
+	if !ok || !found || command != "" && manifest.CheckCommandName(command) != nil {
+		return Target{}, bad
 	}
-	return list
+	t := Target{manifest.ID(id), command}
+	if _, err := manifest.ParseID(id); err != nil {
+		return Target{}, bad
+	}
+	return t, nil
 }
 
-func validCommand(name string) bool {
-	return name != "" && len(name) <= 255 && name[0] != '-' && name[0] != '.' &&
-		!strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '/' })
-}
-
-// command looks a name up in the store's file; nil when it is not there.
-func (s *opened) command(name string) (*Command, error) {
-	text, err := s.read(CommandsFile)
-	if err != nil || text == nil {
-		return nil, err
+// Command finds what a name in PATH starts; nil when no place exports it. The
+// user's own names hide the machine's.
+func Command(places []Place, unsafeName string) (*Target, error) {
+	if manifest.CheckCommandName(unsafeName) != nil {
+		return nil, nil
 	}
-	for len(text) > 0 {
-		line, rest, _ := bytes.Cut(text, []byte{'\n'})
-		text = rest
-		if len(line) > len(name) && line[len(name)] == '\t' && string(line[:len(name)]) == name {
-			if list := DecodeCommands(line); len(list) == 1 {
-				return &list[0], nil
-			}
+	for _, p := range places {
+		t, err := p.command(unsafeName)
+		if t != nil || err != nil {
+			return t, err
 		}
 	}
 	return nil, nil
 }
 
-// read is a small file at the top of the store; nil when there is none.
-func (s *opened) read(name string) ([]byte, error) {
-	fd, err := Beneath(s.fd, name, unix.O_RDONLY|unix.O_NONBLOCK)
-	if err == unix.ENOENT {
+// command reads one link. Its directory must be ours as the store's: a name
+// grants nothing, but it chooses among what is installed.
+func (p Place) command(name string) (*Target, error) {
+	bin := filepath.Join(filepath.Dir(p.Dir), BinDir)
+	dir, err := OpenTrusted(bin)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	var data []byte
-	if err == nil {
-		defer unix.Close(fd)
-		data, err = disk.ReadFD(fd, maxCommands)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(dir)
+	var buf [maxTarget]byte
+	n, err := unix.Readlinkat(dir, name, buf[:])
+	if err == unix.ENOENT || err == unix.EINVAL {
+		return nil, nil // not there, or somebody else's file
 	}
 	if err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w", filepath.Join(s.real, name), err)
+		return nil, os.NewSyscallError("readlink", err)
 	}
-	return data, nil
+	t, err := ParseCommandLink(string(buf[:n]))
+	if err != nil {
+		return nil, nil // somebody else's link
+	}
+	return &t, nil
 }

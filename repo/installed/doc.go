@@ -10,7 +10,7 @@
 //	    <n>-<tree>.json   its record (package store)
 //	    <n>-<tree>.lock   held shared by every instance that runs from it
 //	    current           a link to the release that is started
-//	<store>/commands      the exported names of commands (see Command)
+//	<store>/../bin/NAME   what a name in PATH starts (see Command; package export)
 //
 // # What is trusted
 //

@@ -22,7 +22,7 @@ func App(places []Place, unsafeName, channel string) (*Bundle, error) {
 		return nil, err
 	}
 	defer closeAll(stores)
-	id, command, err := meant(stores, unsafeName)
+	id, command, err := meant(places, stores, unsafeName)
 	if err != nil {
 		return nil, err
 	}
@@ -73,20 +73,17 @@ func closeAll(stores []*opened) {
 }
 
 // meant is the id behind a name, and the command when the name was one's.
-func meant(stores []*opened, unsafeName string) (id manifest.ID, command string, err error) {
+func meant(places []Place, stores []*opened, unsafeName string) (id manifest.ID, command string, err error) {
 	if id, err := manifest.ParseID(unsafeName); err == nil {
 		return id, "", nil
 	}
 	var found []string
-	for _, s := range stores {
-		c, err := s.command(unsafeName)
-		if err != nil {
-			return "", "", err
-		}
-		if c != nil {
-			found, command = append(found, string(c.ID)), c.Command
-			break // the user's own names hide the machine's
-		}
+	c, err := Command(places, unsafeName)
+	if err != nil {
+		return "", "", err
+	}
+	if c != nil {
+		found, command = append(found, string(c.ID)), c.Command
 	}
 	for _, have := range ids(stores) {
 		if strings.EqualFold(manifest.ID(have).Base(), unsafeName) {

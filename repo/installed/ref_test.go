@@ -3,8 +3,6 @@ package installed
 import (
 	"strings"
 	"testing"
-
-	"sandbox/manifest"
 )
 
 func TestParseDeployment(t *testing.T) {
@@ -50,28 +48,4 @@ func FuzzParseDeployment(f *testing.F) {
 			t.Errorf("%q reads as %q", name, d)
 		}
 	})
-}
-
-func TestCommandsFile(t *testing.T) {
-	list := []Command{{"nano", "org.gnu.Nano", "nano"}, {"edit", "org.example.Edit", "e"}}
-	data, err := EncodeCommands(list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := "edit\torg.example.Edit\te\nnano\torg.gnu.Nano\tnano\n"; string(data) != want {
-		t.Errorf("got %q, want %q", data, want)
-	}
-	if got := DecodeCommands(data); len(got) != 2 || got[0] != list[1] || got[1] != list[0] {
-		t.Errorf("got %v", got)
-	}
-	for _, bad := range []Command{{"a\tb", "org.example.Edit", "e"}, {"../e", "org.example.Edit", "e"}, {"e", "org.example.Edit", "e\nf"},
-		{"", "org.example.Edit", "e"}, {"-e", "org.example.Edit", "e"}, {".e", "org.example.Edit", "e"}, {"é", "org.example.Edit", "e"}} {
-		if _, err := EncodeCommands([]Command{bad}); err == nil {
-			t.Errorf("%q is exported", bad.Name)
-		}
-	}
-	if got := DecodeCommands([]byte("a\tb\n\tx\ty\nls\t../../etc\tls\nok\torg.example.Edit\te\n/x\torg.example.Edit\te\n")); len(got) != 1 || got[0].Name != "ok" {
-		t.Errorf("got %v", got)
-	}
-	var _ manifest.ID = list[0].ID
 }
