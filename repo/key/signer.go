@@ -46,3 +46,13 @@ func (o *opened) Label() string  { return o.label }
 func (o *opened) Sign(message []byte) ([]byte, error) {
 	return ed25519.Sign(o.secret, message), nil
 }
+
+// Unlock opens s now and not when it first has to sign, so that the user is
+// asked before long work and not after it.
+func Unlock(s Signer) error {
+	c, ok := s.(*closed)
+	if !ok || c.open != nil {
+		return nil
+	}
+	return c.unlock()
+}
