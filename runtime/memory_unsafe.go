@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"bytes"
+	"runtime/debug"
 	"syscall"
 	"time"
 	"unsafe"
@@ -76,13 +77,15 @@ func advise(from, to uintptr, advice int) {
 // settleAfter keeps the work of settle away from programs that end soon.
 const settleAfter = 300 * time.Millisecond
 
-// settle gives back the pages of this program's file: a supervisor that only
-// waits needs few of them, and the kernel brings back those that it touches.
+// settle gives back what the launch needed: the heap, and the pages of this
+// program's file: a supervisor that only waits needs few of them, and the kernel
+// brings back those that it touches.
 //
 // It would bring back 64 KiB around each of them, though (fault-around), but
 // never beyond the mapping. So the mapping is cut into small ones, by giving
 // every other chunk an advice of its own.
 func settle() {
+	debug.FreeOSMemory()
 	const chunk = 16 << 10
 	for line := range bytes.Lines(ownMaps()) {
 		s, writable := parseSpan(line)
