@@ -62,7 +62,7 @@ func (w *lineWriter) stored(l limits) ([]byte, error) {
 		return nil, w.err
 	}
 	e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBetterCompression),
-		zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(4<<20), zstd.WithEncoderCRC(true))
+		zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(2<<20), zstd.WithEncoderCRC(true))
 	if err != nil {
 		return nil, err
 	}

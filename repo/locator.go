@@ -189,3 +189,20 @@ func (l *Locator) Find() map[Digest]int {
 	}
 	return at
 }
+
+// Covers tells whether the locator has every object of t, and at the size that
+// t says.
+func (l *Locator) Covers(t *Tree) error {
+	has := map[Digest]int64{}
+	for i := range l.Frames {
+		for _, p := range l.Frames[i].Objects {
+			has[p.Object] += p.Len
+		}
+	}
+	for _, e := range t.Objects() {
+		if n := has[e.Object]; n != e.Size {
+			return fmt.Errorf("the locator has %d of %d bytes of %q", n, e.Size, e.Path)
+		}
+	}
+	return nil
+}

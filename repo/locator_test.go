@@ -192,3 +192,19 @@ func TestCatalogue(t *testing.T) {
 		}
 	}
 }
+
+func TestCovers(t *testing.T) {
+	tree := helloTree(t)
+	o := tree.Objects()[0]
+	of := func(d Digest, size int64) *Locator {
+		return &Locator{Packs: []PackInfo{{Sum(nil), 10}}, Frames: []Frame{{0, 0, 10, size, []Piece{{d, 0, size, 0, 0}}}}}
+	}
+	if err := of(o.Object, o.Size).Covers(tree); err != nil {
+		t.Error(err)
+	}
+	for name, l := range map[string]*Locator{"empty": {}, "shorter": of(o.Object, o.Size-1), "another": of(Sum([]byte("x")), o.Size)} {
+		if l.Covers(tree) == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
