@@ -45,6 +45,7 @@ var forbidden = []struct{ room, imports, reason string }{
 
 	{"cmd", "internal/testenv", "programs link no test code"},
 	{"cmd", "internal/testapps", "programs link no test code"},
+	{"cmd", "repo/repotest", "programs link no test code"},
 	{"cmd", "internal/e2e", "programs link no test code"},
 	{"cmd", "internal/e2e", "programs link no test code"},
 }
