@@ -24,11 +24,15 @@ func writeHelp(c *cobra.Command) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s - %s\n\nUsage:\n", c.CommandPath(), c.Short)
-	if !c.HasSubCommands() {
+	if takesArguments(c) {
 		fmt.Fprintf(&b, "  %s\n", c.UseLine())
 	}
+	wide := 34
 	for _, sub := range c.Commands() {
-		fmt.Fprintf(&b, "  %-34s %s\n", sub.UseLine(), sub.Short)
+		wide = max(wide, len(sub.UseLine()))
+	}
+	for _, sub := range c.Commands() {
+		fmt.Fprintf(&b, "  %-*s %s\n", wide, sub.UseLine(), sub.Short)
 	}
 	if c.Long != "" {
 		fmt.Fprintf(&b, "\n%s\n", c.Long)
@@ -41,6 +45,10 @@ func writeHelp(c *cobra.Command) {
 	})
 	io.WriteString(w, b.String())
 }
+
+// takesArguments reports whether the command does something by itself, beside
+// what its subcommands do.
+func takesArguments(c *cobra.Command) bool { return !c.HasSubCommands() || len(c.ValidArgs) > 0 }
 
 func spelling(f *pflag.Flag) string {
 	s := "    --" + f.Name

@@ -66,7 +66,7 @@ func overviewPage() string {
 func verbPage(c *cobra.Command) string {
 	var b strings.Builder
 	title(&b, "sandbox-"+c.Name(), c.Short)
-	if !c.HasSubCommands() {
+	if takesArguments(c) {
 		commandPart(&b, c, "SYNOPSIS")
 	}
 	for _, sub := range c.Commands() {

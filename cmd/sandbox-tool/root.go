@@ -42,6 +42,8 @@ func newRoot() *cobra.Command {
 		initCommand(),
 		lintCommand(),
 		buildCommand(),
+		aliasCommand(),
+		shellInitCommand(),
 		permissionCommand(),
 		doctorCommand(),
 		completionCommand(),

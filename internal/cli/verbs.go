@@ -164,6 +164,9 @@ the keys. Leaving it leaves the apps running. NO_COLOR=1 shows it without colour
 	{Name: "lint", Binary: Tool, Group: Package, Usage: "[FLAGS] [DIR|FILE]", Summary: "check a manifest and explain what is wrong"},
 	{Name: "build", Binary: Tool, Group: Package, Usage: "[FLAGS] [DIR]", Summary: "make a bundle from a manifest and its sources"},
 
+	{Name: "alias", Binary: Tool, Group: Run, Usage: "list", Summary: "choose what a name in PATH starts"},
+	{Name: "shell-init", Binary: Tool, Group: Run, Usage: "bash|zsh|fish|sh", Summary: "print what adds the apps' commands to PATH"},
+
 	{Name: "permission", Binary: Tool, Group: Ask, Usage: "list", Summary: "list what can be granted, and what each grant exposes"},
 	{Name: "doctor", Binary: Tool, Group: Ask, Usage: "[FLAGS]", Summary: "check this machine, and attack a sandbox to see it hold"},
 	{Name: "help", Binary: Tool, Group: Ask, Usage: "[VERB|TOPIC]", Summary: "explain a verb or a topic"},

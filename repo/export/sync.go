@@ -47,6 +47,19 @@ func Change(p Place, apps []App, edit func(*Decisions) error) (Report, error) {
 	return change(p, apps, edit)
 }
 
+// Look says what Sync would, and changes nothing.
+func Look(p Place, apps []App) (Report, error) {
+	had, err := loadRecord(p)
+	if err != nil {
+		return Report{}, err
+	}
+	d, err := LoadDecisions(p)
+	if err != nil {
+		return Report{}, err
+	}
+	return collect(p, apps, d.keeping(apps), had).report, nil
+}
+
 func change(p Place, apps []App, edit func(*Decisions) error) (Report, error) {
 	if err := makeTop(p.Data, p.Mode); err != nil {
 		return Report{}, fmt.Errorf("cannot export: %w", err)
