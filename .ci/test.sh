@@ -12,7 +12,8 @@ export GOFLAGS="${GOFLAGS:-} -buildvcs=false"
 prepare() {
 	need_go
 	need gcc=gcc libc6-dev=file:/usr/include/stdio.h pkg-config=pkg-config \
-		libseccomp-dev=pkg-config:libseccomp git=git tmux=tmux dbus-daemon=dbus-daemon
+		libseccomp-dev=pkg-config:libseccomp git=git tmux=tmux dbus-daemon=dbus-daemon \
+		nginx-light=file:/usr/sbin/nginx desktop-file-utils=desktop-file-validate man-db=man
 }
 
 check() {

@@ -51,7 +51,8 @@ func fishInit(b *strings.Builder, p Place) {
 	bin, share := fishQuote(p.Bin()), fishQuote(p.Share())
 	fmt.Fprintf(b, "contains -- %s $PATH; or set -gx PATH %s $PATH\n", bin, bin)
 	b.WriteString("set -q XDG_DATA_DIRS; or set -gx XDG_DATA_DIRS /usr/local/share:/usr/share\n")
-	fmt.Fprintf(b, "contains -- %s (string split : -- $XDG_DATA_DIRS); or set -gx XDG_DATA_DIRS $XDG_DATA_DIRS:%s\n", share, share)
+	// It may be a list here, by what other programs put into fish's start.
+	fmt.Fprintf(b, "contains -- %s (string split : -- (string join : -- $XDG_DATA_DIRS)); or set -gx XDG_DATA_DIRS (string join : -- $XDG_DATA_DIRS %s)\n", share, share)
 	fmt.Fprintf(b, "set -q MANPATH; and not contains -- %s/man $MANPATH; and set -gx MANPATH %s/man $MANPATH\n", share, share)
 	fmt.Fprintf(b, "contains -- %s/fish/vendor_completions.d $fish_complete_path; or set -g -a fish_complete_path %s/fish/vendor_completions.d\n", share, share)
 }

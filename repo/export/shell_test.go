@@ -24,13 +24,21 @@ func TestShellInit(t *testing.T) {
 			program := testenv.NeedCommand(t, shell)
 			show := "\necho \"$PATH\"; echo \"$XDG_DATA_DIRS\"; echo \"$MANPATH\"\n"
 			if shell == "fish" {
-				show = "\nstring join : $PATH; echo $XDG_DATA_DIRS; string join : $MANPATH\n"
+				show = "\nstring join : -- $PATH; string join : -- $XDG_DATA_DIRS; string join : -- $MANPATH; or echo\n"
+			}
+			lists := ""
+			if shell == "fish" {
+				lists = "\nset -gx --path XDG_DATA_DIRS $XDG_DATA_DIRS\n"
 			}
 			file := filepath.Join(t.TempDir(), "init")
-			if err := os.WriteFile(file, []byte(text+text+show), 0o600); err != nil {
+			if err := os.WriteFile(file, []byte(text+text+lists+text+show), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			c := exec.Command(program, file)
+			args := []string{file}
+			if shell == "fish" {
+				args = []string{"--no-config", file} // what is installed here has its own words there
+			}
+			c := exec.Command(program, args...)
 			c.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir(), "MANPATH=/m:"}
 			out, err := c.Output()
 			want := user.Bin() + ":" + system.Bin() + ":/usr/bin:/bin\n/usr/local/share:/usr/share:" + system.Share() + ":" + user.Share() +
@@ -38,7 +46,7 @@ func TestShellInit(t *testing.T) {
 			if err != nil || string(out) != want {
 				t.Errorf("%v: got\n%swant\n%s", err, out, want)
 			}
-			c = exec.Command(program, file)
+			c = exec.Command(program, args...)
 			c.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir(), "XDG_DATA_DIRS=/d"}
 			out, err = c.Output()
 			if lines := strings.Split(string(out), "\n"); err != nil || len(lines) < 3 || lines[2] != "" || !strings.HasPrefix(lines[1], "/d:") {
