@@ -13,6 +13,7 @@ import (
 	"sandbox/internal/safe"
 	"sandbox/manifest"
 	"sandbox/repo/bundle"
+	"sandbox/repo/export"
 )
 
 type buildOptions struct {
@@ -71,11 +72,25 @@ func runBuild(ctx context.Context, o buildOptions, stdout io.Writer, p *progress
 	if err != nil {
 		return err
 	}
+	if err := tryExports(result, p); err != nil {
+		return err
+	}
 	if o.json {
 		return cli.WriteJSON(stdout, builtRow{result.Dir, result.Digest, string(result.Layout), result.Files, result.Bytes, append([]string{}, result.Warnings...)})
 	}
 	cli.Note(p.w, "%d files, %.1f MB, %s", result.Files, float64(result.Bytes)/1e6, result.Digest)
 	_, err = fmt.Fprintln(stdout, safe.Text(result.Dir))
+	return err
+}
+
+// tryExports warns of what the manifest wants to show and cannot: users would be
+// told so at each installation.
+func tryExports(result *bundle.Result, p *progress) error {
+	notes, err := export.Try(result.Dir)
+	for _, n := range notes {
+		p.warn(n.Text)
+		result.Warnings = append(result.Warnings, n.Text)
+	}
 	return err
 }
 

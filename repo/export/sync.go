@@ -60,6 +60,19 @@ func Look(p Place, apps []App) (Report, error) {
 	return collect(p, apps, d.keeping(apps), had).report, nil
 }
 
+// Try says what of a bundle could not be exported, to its packager.
+func Try(dir string) ([]Note, error) {
+	m, err := manifest.Load(dir)
+	if err != nil || m.Kind != manifest.App {
+		return nil, err
+	}
+	d := Decisions{Completions: []manifest.ID{m.ID}, Aliases: map[string]Target{}}
+	for _, c := range m.Commands { // as if every name were free
+		d.Aliases[c.Name] = Target{m.ID, c.Name}
+	}
+	return collect(Place{Program: "/sandbox"}, []App{{ID: m.ID, Dir: dir}}, d, record{}).report.Notes, nil
+}
+
 func change(p Place, apps []App, edit func(*Decisions) error) (Report, error) {
 	if err := makeTop(p.Data, p.Mode); err != nil {
 		return Report{}, fmt.Errorf("cannot export: %w", err)

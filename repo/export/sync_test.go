@@ -173,6 +173,19 @@ func TestSyncTwiceAtOnce(t *testing.T) {
 	}
 }
 
+// A packager hears of what cannot be exported before any user does.
+func TestTry(t *testing.T) {
+	notes, err := Try(full(t).Dir)
+	if err != nil || len(notes) != 0 {
+		t.Errorf("%v: %+v", err, notes)
+	}
+	bad := newApp(t, "org.example.Tool", "commands = { ls = \"ls\" }\n[export]\nman = [\"ls.1\"]\ncompletions = [\"ls\"]", map[string]string{"files/ls": "\x00"})
+	notes, err = Try(bad.Dir)
+	if err != nil || len(notes) != 2 {
+		t.Errorf("%v: %+v", err, notes)
+	}
+}
+
 func BenchmarkSync(b *testing.B) {
 	p := newPlace(b)
 	apps := []App{full(b)}
