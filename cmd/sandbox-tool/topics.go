@@ -5,6 +5,7 @@ import (
 	"sandbox/manifest"
 	"sandbox/permissions"
 	"sandbox/repo/bundle"
+	"sandbox/repo/export"
 	"sandbox/runtime"
 )
 
@@ -18,6 +19,7 @@ func topics() []topic {
 		{"manifest", "every key of sandbox.toml", manifest.Reference},
 		{"permissions", "every permission and what it exposes", permissions.Reference},
 		{"packaging", "how a program becomes a bundle", bundle.Reference},
+		{"exports", "what apps show outside their sandbox, and who has which name", export.Reference},
 		{"machine", "what a machine must offer, and how to lift what is missing", runtime.DoctorPage},
 		{"exit-status", "what the exit status says", cli.ExitCodes + "\n"},
 	}
