@@ -4,6 +4,7 @@ import (
 	"sandbox/internal/cli"
 	"sandbox/manifest"
 	"sandbox/permissions"
+	"sandbox/repo"
 	"sandbox/repo/bundle"
 	"sandbox/repo/export"
 	"sandbox/runtime"
@@ -20,6 +21,7 @@ func topics() []topic {
 		{"permissions", "every permission and what it exposes", permissions.Reference},
 		{"packaging", "how a program becomes a bundle", bundle.Reference},
 		{"exports", "what apps show outside their sandbox, and who has which name", export.Reference},
+		{"format", "what lies in a repository, byte by byte", repo.Reference},
 		{"machine", "what a machine must offer, and how to lift what is missing", runtime.DoctorPage},
 		{"exit-status", "what the exit status says", cli.ExitCodes + "\n"},
 	}
