@@ -101,9 +101,13 @@ func (s *Store) Dir() string { return s.dir }
 // System reports whether it is the store of the machine.
 func (s *Store) System() bool { return s.system }
 
-// Close gives its descriptors back.
+// Close gives its descriptors back. It may be called again.
 func (s *Store) Close() error {
+	if s.fd < 0 {
+		return nil
+	}
 	unix.Close(s.fd)
+	s.fd = -1 // the number is somebody else's now
 	return s.root.Close()
 }
 

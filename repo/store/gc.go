@@ -1,0 +1,244 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+
+	"sandbox/manifest"
+	"sandbox/repo"
+	"sandbox/repo/installed"
+)
+
+// Kept is how many releases besides the current one stay for a rollback.
+const Kept = 2
+
+// Freed is what GC removed.
+type Freed struct {
+	Bytes    int64      `json:"bytes"`
+	Objects  int        `json:"objects"`
+	Releases int        `json:"releases"` // deployed ones, of what is still installed
+	Unused   []repo.Ref `json:"unused"`   // runtimes and extensions that nothing needs any more
+	Busy     int        `json:"busy"`     // releases that instances still run from
+}
+
+// GC removes what nobody needs: runtimes and extensions that were brought along
+// for apps that are gone, releases beyond those kept for a rollback, contents that
+// no release refers to, and what a crash left. It may be stopped at any moment.
+func (s *Store) GC(l *Lock) (Freed, error) {
+	var f Freed
+	if err := s.holds(l); err != nil {
+		return f, err
+	}
+	f.Unused = []repo.Ref{}
+	for _, step := range []func(*Lock, *Freed) error{s.dropReleases, s.dropUnused, s.dropContents} {
+		if err := step(l, &f); err != nil {
+			return f, explain(fmt.Errorf("cannot clear the store up: %w", err), s.system)
+		}
+	}
+	return f, nil
+}
+
+// dropUnused uninstalls what was brought along and is not needed now. An
+// extension may need a runtime, so it is asked again until nothing changes.
+func (s *Store) dropUnused(l *Lock, f *Freed) error {
+	for {
+		records, err := s.Records()
+		if err != nil {
+			return err
+		}
+		needed, err := s.needed(records)
+		if err != nil {
+			return err
+		}
+		dropped := false
+		for _, r := range records {
+			if r.Explicit || needed(r) {
+				continue
+			}
+			if _, err := s.Uninstall(l, r.Ref()); err != nil {
+				return err
+			}
+			f.Unused = append(f.Unused, r.Ref())
+			dropped = true
+		}
+		if !dropped {
+			return nil
+		}
+	}
+}
+
+// needed says what must stay although nobody asked for it by name: apps, the
+// runtimes of every release that lies here (a rollback must find its own), and the
+// extensions of what is installed.
+func (s *Store) needed(records []Record) (func(Record) bool, error) {
+	runtimes, extended := map[repo.Ref]bool{}, map[manifest.ID]bool{}
+	refs, err := s.refs()
+	if err != nil {
+		return nil, err
+	}
+	for _, ref := range refs {
+		list, err := s.Deployments(ref)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range list {
+			if !r.Release.Runtime.IsZero() {
+				runtimes[r.Release.Runtime] = true
+			}
+		}
+	}
+	for _, r := range records {
+		if r.Ref().Kind != manifest.Extension {
+			extended[r.Ref().ID] = true
+		}
+	}
+	return func(r Record) bool {
+		switch r.Ref().Kind {
+		case manifest.Runtime:
+			return runtimes[r.Ref()]
+		case manifest.Extension:
+			t, err := s.Tree(r.Release.Tree)
+			if err != nil {
+				return true
+			}
+			m, err := t.Manifest()
+			return err != nil || extended[m.Extends]
+		}
+		return true
+	}, nil
+}
+
+// dropReleases removes the releases beyond those kept.
+func (s *Store) dropReleases(l *Lock, f *Freed) error {
+	refs, err := s.refs()
+	if err != nil {
+		return err
+	}
+	for _, r := range refs {
+		surplus, err := s.surplus(r)
+		if err != nil {
+			return err
+		}
+		for _, d := range surplus {
+			gone, err := s.undeploy(r, d)
+			switch {
+			case err != nil:
+				return err
+			case gone:
+				f.Releases++
+			default:
+				f.Busy++
+			}
+		}
+		if _, err := s.current(r); errors.Is(err, fs.ErrNotExist) {
+			s.tidy(r)
+		}
+	}
+	return nil
+}
+
+// surplus are the deployments of a ref that need not stay.
+func (s *Store) surplus(r repo.Ref) ([]installed.Deployment, error) {
+	all, err := s.deployed(r)
+	if err != nil {
+		return nil, err
+	}
+	current, err := s.current(r)
+	if errors.Is(err, fs.ErrNotExist) {
+		return all, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	state, err := s.readState(r)
+	if err != nil {
+		return nil, err
+	}
+	whole := func(d installed.Deployment) bool {
+		_, err := s.root.Lstat(path.Join(refDir(r), d.String()+installed.RecordSuffix))
+		return err == nil
+	}
+	return surplus(all, current, state.Pinned, whole), nil
+}
+
+// surplus decides: all are the newest first, whole says which have a record.
+func surplus(all []installed.Deployment, current installed.Deployment, pinned uint64, whole func(installed.Deployment) bool) []installed.Deployment {
+	kept := 0
+	return slices.DeleteFunc(slices.Clone(all), func(d installed.Deployment) bool {
+		switch {
+		case d == current:
+			return true
+		case !whole(d):
+			return false
+		case d.N == pinned:
+			return true
+		}
+		kept++
+		return kept <= Kept
+	})
+}
+
+// dropContents removes contents and tree files that no release here refers to.
+func (s *Store) dropContents(_ *Lock, f *Freed) error {
+	used, err := s.used()
+	if err != nil {
+		return err
+	}
+	err = s.eachObject(func(o object) error {
+		if used[o.d] {
+			return nil
+		}
+		if err := s.remove(o.name); err != nil {
+			return err
+		}
+		f.Objects++
+		if o.links == 1 { // else an instance's release still has the bytes
+			f.Bytes += o.size
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.eachTree(func(d repo.Digest, name string) error {
+		if used[d] {
+			return nil
+		}
+		return s.remove(name)
+	})
+}
+
+// used are the contents and tree files of every release that lies here. One whose
+// tree cannot be read stops it: what it needs is not known.
+func (s *Store) used() (map[repo.Digest]bool, error) {
+	used := map[repo.Digest]bool{}
+	refs, err := s.refs()
+	if err != nil {
+		return nil, err
+	}
+	for _, ref := range refs {
+		list, err := s.Deployments(ref)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range list {
+			if used[r.Release.Tree] {
+				continue
+			}
+			used[r.Release.Tree] = true
+			t, err := s.Tree(r.Release.Tree)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", ref.At(r.Release.N), err)
+			}
+			for _, e := range t.Entries {
+				if e.Type == repo.File && e.Size > 0 {
+					used[e.Object] = true
+				}
+			}
+		}
+	}
+	return used, nil
+}
