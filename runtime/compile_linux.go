@@ -25,6 +25,7 @@ const (
 // wiring is what compile needs to know of the supervisor's side.
 type wiring struct {
 	status, gate int         // the child's ends of its two pipes
+	theirs       [2]int      // and the supervisor's, of which the child has copies; 0 is none
 	std          [3]int      // descriptors that become 0, 1 and 2; -1 is the app's terminal
 	terminal     bool        // the app gets a terminal of its own
 	foreground   bool        // and starts in its foreground
@@ -67,6 +68,11 @@ func newCompiler(p *Plan, w wiring, name string) (*compiler, error) {
 	c.status = uintptr(w.status)
 	c.name("take a name")
 	c.call(unix.SYS_PRCTL, unix.PR_SET_NAME, name, 0, 0, 0)
+	for _, fd := range w.theirs { // or a gate would never tell that the supervisor is gone
+		if fd > 0 {
+			c.call(unix.SYS_CLOSE, fd)
+		}
+	}
 	return c, nil
 }
 
@@ -112,8 +118,13 @@ const (
 )
 
 // gate waits for one byte from the supervisor; end of file means that it died.
+// It may also have died since it wrote the byte, and before this process asked to
+// die with it: then nobody holds the other end.
 func (c *compiler) gate() {
 	c.call(unix.SYS_READ, c.wire.gate, pointer(&c.word), 1).must(1)
+	end := placed[unix.PollFd](c.builder)
+	end.Fd = int32(c.wire.gate)
+	c.call(unix.SYS_PPOLL, pointer(end), 1, pointer(placed[unix.Timespec](c.builder)), 0, 0).must(0)
 }
 
 // sources opens everything of the host that the view shows, while the process

@@ -155,12 +155,15 @@ func (e *Entry) mark(paused bool) error {
 	return disk.WriteFile(name, nil, 0o600)
 }
 
+// unnamed begins the names of entries that are being written.
+const unnamed = ".new-"
+
 // add lists an instance under its name and holds the lock on it.
 func (r *Registry) add(e *Entry) error {
 	if !ValidInstance(e.Instance) {
 		return fmt.Errorf("cannot name an instance %q", e.Instance)
 	}
-	f, err := os.CreateTemp(r.dir, ".new-*")
+	f, err := os.CreateTemp(r.dir, unnamed+"*")
 	if err != nil {
 		return fmt.Errorf("cannot list the instance: %w", err)
 	}
@@ -270,9 +273,16 @@ func (r *Registry) List() ([]*Entry, error) {
 	return out, nil
 }
 
-// Sweep removes the control groups of supervisors that were killed, some before
-// they had listed their instance.
+// Sweep removes what supervisors left that were killed, some before they had
+// listed their instance: control groups, and entries that never got their name.
 func (r *Registry) Sweep() {
+	names, _ := os.ReadDir(r.dir)
+	for _, n := range names {
+		info, err := n.Info()
+		if err == nil && strings.HasPrefix(n.Name(), unnamed) && time.Since(info.ModTime()) > 2*time.Second {
+			os.Remove(filepath.Join(r.dir, n.Name()))
+		}
+	}
 	cgroup.Sweep(cgroup.Probe(), func(name string) bool {
 		e, _ := r.load(name)
 		return e != nil

@@ -55,6 +55,7 @@ func start(p *Plan, w wiring, cgroupFD int, join []int) (_ *process, err error) 
 		}
 	}()
 	w.status, w.gate = statusPipe[1], gatePipe[0]
+	w.theirs = [2]int{statusPipe[0], gatePipe[1]}
 	prog, err := compileFor(p, w, join)
 	if err != nil {
 		return nil, err
