@@ -309,7 +309,7 @@ func TestStartedByOtherTools(t *testing.T) {
 	wants(t, script(t, h, fmt.Sprintf(ignoring, "INT"), line...), 0, "0\nup\nalive\n")
 	wants(t, script(t, h, fmt.Sprintf(ignoring, "QUIT"), line...), 0, "0\nup\nalive\n")
 	wants(t, script(t, h, strings.Replace(fmt.Sprintf(ignoring, "TERM"), "sleep 1", "sleep 30", 1), line...), 0, "143\nup\n")
-	wants(t, script(t, h, `ln -s "$SANDBOX" link; ./link "$@" 'echo linked'; cd /; "${SANDBOX#/}" "$@" 'echo relative'`, line...), 0, "linked\nrelative\n")
+	wants(t, script(t, h, `ln -s "$SANDBOX" sandbox-link; ./sandbox-link "$@" 'echo linked'; cd /; "${SANDBOX#/}" "$@" 'echo relative'`, line...), 0, "linked\nrelative\n")
 
 	p := hostShell(t, h, line...)
 	p.Type("x=$(s 'echo a; echo b; test -t 0 && echo tty'); echo \"<${x//$'\\n'/,}>\"\r")
