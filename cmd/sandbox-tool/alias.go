@@ -133,7 +133,7 @@ func setAlias(e exporter, name, app string, stderr io.Writer) error {
 	}
 	app, wanted, _ := strings.Cut(app, ":")
 	var id manifest.ID
-	r, err := e.sync(func(apps []export.App, d *export.Decisions) error {
+	r, err := e.decide(func(apps []export.App, d *export.Decisions) error {
 		var err error
 		if id, err = installedID(apps, app); err != nil {
 			return err
@@ -192,7 +192,7 @@ func aliasRemoveCommand(system *bool) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		_, err = e.sync(func(_ []export.App, d *export.Decisions) error {
+		_, err = e.decide(func(_ []export.App, d *export.Decisions) error {
 			if _, ok := d.Aliases[args[0]]; !ok {
 				return hint.With(fmt.Errorf("there is no alias %s", args[0]), "`sandbox alias list` shows names and what they start")
 			}
@@ -225,15 +225,14 @@ func appWords(system bool) []string {
 	if err != nil {
 		return nil
 	}
-	apps, release, err := e.apps()
-	if err != nil {
-		return nil
-	}
-	defer release()
 	var words []string
-	for _, a := range apps {
-		words = append(words, string(a.ID))
-	}
+	e.holding(func(list func() ([]export.App, error)) error {
+		apps, err := list()
+		for _, a := range apps {
+			words = append(words, string(a.ID))
+		}
+		return err
+	})
 	return words
 }
 

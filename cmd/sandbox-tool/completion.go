@@ -49,7 +49,7 @@ func completionDecision(verb, short string, take bool) *cobra.Command {
 			return err
 		}
 		var id manifest.ID
-		r, err := e.sync(func(apps []export.App, d *export.Decisions) error {
+		r, err := e.decide(func(apps []export.App, d *export.Decisions) error {
 			if id, err = installedID(apps, args[0]); err != nil {
 				return err
 			}

@@ -42,49 +42,58 @@ func exports(system bool) (exporter, error) {
 	return exporter{export.UserPlace(dirs, program), stores}, nil
 }
 
-// apps are held until release, so that none is removed while it is read.
-func (e exporter) apps() (apps []export.App, release func(), err error) {
+// holding calls do with a function that lists the apps, and holds these until do
+// returns, so that none is removed while it is read.
+func (e exporter) holding(do func(list func() ([]export.App, error)) error) error {
 	var held []*installed.Bundle
-	release = func() {
+	defer func() {
 		for _, b := range held {
 			b.Release()
 		}
-	}
-	for i, store := range e.stores {
-		list, err := installed.Apps(store)
-		if err != nil {
-			release()
-			return nil, nil, err
+	}()
+	return do(func() (apps []export.App, err error) {
+		for i, store := range e.stores {
+			list, err := installed.Apps(store)
+			if err != nil {
+				return nil, err
+			}
+			held = append(held, list...)
+			for _, b := range list {
+				apps = append(apps, export.App{ID: b.Ref.ID, Dir: b.Dir, Elsewhere: i > 0})
+			}
 		}
-		held = append(held, list...)
-		for _, b := range list {
-			apps = append(apps, export.App{ID: b.Ref.ID, Dir: b.Dir, Elsewhere: i > 0})
-		}
-	}
-	return apps, release, nil
+		return apps, nil
+	})
 }
 
-// sync is export.Change over what is installed; a nil edit changes no decision.
-func (e exporter) sync(edit func([]export.App, *export.Decisions) error) (export.Report, error) {
-	apps, release, err := e.apps()
-	if err != nil {
-		return export.Report{}, err
-	}
-	defer release()
-	if edit == nil {
-		return export.Sync(e.place, apps)
-	}
-	return export.Change(e.place, apps, func(d *export.Decisions) error { return edit(apps, d) })
+// sync is export.Sync over what is installed.
+func (e exporter) sync() (r export.Report, err error) {
+	err = e.holding(func(list func() ([]export.App, error)) error {
+		r, err = export.Sync(e.place, list)
+		return err
+	})
+	return r, err
+}
+
+// decide is export.Change over what is installed.
+func (e exporter) decide(edit func([]export.App, *export.Decisions) error) (r export.Report, err error) {
+	err = e.holding(func(list func() ([]export.App, error)) error {
+		r, err = export.Change(e.place, list, edit)
+		return err
+	})
+	return r, err
 }
 
 // look is what sync would say.
-func (e exporter) look() (export.Report, error) {
-	apps, release, err := e.apps()
-	if err != nil {
-		return export.Report{}, err
-	}
-	defer release()
-	return export.Look(e.place, apps)
+func (e exporter) look() (r export.Report, err error) {
+	err = e.holding(func(list func() ([]export.App, error)) error {
+		apps, err := list()
+		if err == nil {
+			r, err = export.Look(e.place, apps)
+		}
+		return err
+	})
+	return r, err
 }
 
 // syncExports is called after every change of what is installed: names in PATH,
@@ -95,7 +104,7 @@ func syncExports(stderr io.Writer, system bool, changed ...manifest.ID) {
 	e, err := exports(system)
 	var r export.Report
 	if err == nil {
-		r, err = e.sync(nil)
+		r, err = e.sync()
 	}
 	if err != nil {
 		cli.Warn(stderr, "commands and desktop entries were not brought up to date: %v", err)

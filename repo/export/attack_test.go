@@ -117,7 +117,7 @@ func TestLinkedDirectoriesAreRefused(t *testing.T) {
 	os.Chmod(p.Data, 0o700)
 	os.Symlink(outside, filepath.Join(p.Data, "share/applications"))
 	os.Symlink("applications", filepath.Join(p.Data, "share/mime"))
-	if _, err := Sync(p, []App{full(t)}); err == nil || !strings.Contains(err.Error(), "not a directory") {
+	if _, err := Sync(p, these(full(t))); err == nil || !strings.Contains(err.Error(), "not a directory") {
 		t.Errorf("got %v", err)
 	}
 	if names, _ := os.ReadDir(outside); len(names) != 0 {

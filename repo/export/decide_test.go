@@ -55,7 +55,7 @@ func alias(name, target string) func(*Decisions) error {
 
 func decides(t *testing.T, p Place, apps []App, edit func(*Decisions) error) Report {
 	t.Helper()
-	r, err := Change(p, apps, edit)
+	r, err := Change(p, these(apps...), func(_ []App, d *Decisions) error { return edit(d) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestAliasesThatCannotBe(t *testing.T) {
 		"a bad completion": `{"format":1,"completions":["x"]}`,
 	} {
 		write(t, filepath.Join(p.Config, decisionsName), text)
-		if _, err := Sync(p, []App{app}); err == nil {
+		if _, err := Sync(p, these(app)); err == nil {
 			t.Errorf("%s is accepted", name)
 		}
 	}

@@ -65,14 +65,19 @@ func newApp(t testing.TB, id, more string, files map[string]string) App {
 	return App{ID: manifest.ID(id), Dir: dir}
 }
 
+// these are what is installed.
+func these(apps ...App) func() ([]App, error) {
+	return func() ([]App, error) { return apps, nil }
+}
+
 // syncs wants success, and that a second Sync finds nothing to do.
 func syncs(t testing.TB, p Place, apps ...App) Report {
 	t.Helper()
-	r, err := Sync(p, apps)
+	r, err := Sync(p, these(apps...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := Sync(p, apps)
+	again, err := Sync(p, these(apps...))
 	if err != nil || again.Changed != 0 {
 		t.Errorf("the second Sync changed %d files: %v", again.Changed, err)
 	}

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"sandbox/internal/disk"
 	"sandbox/manifest"
 )
 
@@ -35,16 +34,50 @@ type Note struct {
 	Text string
 }
 
-// Sync makes the exports of a place equal to what is installed, which is apps,
-// and to what the user decided. Decisions on apps that are gone are dropped. An
-// export that cannot be made is noted and keeps nothing else from being made.
-func Sync(p Place, apps []App) (Report, error) {
-	return change(p, apps, nil)
+// Sync makes the exports of a place equal to what is installed, and to what the
+// user decided. list says what is installed; it is called under the lock of the
+// place, so that of two at once the later one sees what the earlier one saw, or
+// more. Decisions on apps that are gone are dropped. An export that cannot be made
+// is noted and keeps nothing else from being made.
+func Sync(p Place, list func() ([]App, error)) (Report, error) {
+	return Change(p, list, func([]App, *Decisions) error { return nil })
 }
 
-// Change is Sync after an edit of the user's decisions.
-func Change(p Place, apps []App, edit func(*Decisions) error) (Report, error) {
-	return change(p, apps, edit)
+// Change is Sync after an edit of the user's decisions. When edit fails, nothing
+// is changed.
+func Change(p Place, list func() ([]App, error), edit func([]App, *Decisions) error) (Report, error) {
+	if err := makeTop(p.Data, p.Mode); err != nil {
+		return Report{}, fmt.Errorf("cannot export: %w", err)
+	}
+	unlock, err := lock(filepath.Join(p.Data, lockName))
+	if err != nil {
+		return Report{}, fmt.Errorf("cannot export: %w", err)
+	}
+	defer unlock()
+	had, err := loadRecord(p)
+	if err != nil {
+		return Report{}, err
+	}
+	before, err := LoadDecisions(p)
+	if err != nil {
+		return Report{}, err
+	}
+	apps, err := list()
+	if err != nil {
+		return Report{}, err
+	}
+	d := before.keeping(apps)
+	if err := edit(apps, &d); err != nil {
+		return Report{}, err
+	}
+	if !d.equal(before) {
+		if err := d.Save(p); err != nil {
+			return Report{}, err
+		}
+	}
+	w := collect(p, apps, d, had)
+	err = w.apply(had)
+	return w.report, err
 }
 
 // Look says what Sync would, and changes nothing.
@@ -71,39 +104,6 @@ func Try(dir string) ([]Note, error) {
 		d.Aliases[c.Name] = Target{m.ID, c.Name}
 	}
 	return collect(Place{Program: "/sandbox"}, []App{{ID: m.ID, Dir: dir}}, d, record{}).report.Notes, nil
-}
-
-func change(p Place, apps []App, edit func(*Decisions) error) (Report, error) {
-	if err := makeTop(p.Data, p.Mode); err != nil {
-		return Report{}, fmt.Errorf("cannot export: %w", err)
-	}
-	unlock, err := lock(filepath.Join(p.Data, lockName))
-	if err != nil {
-		return Report{}, fmt.Errorf("cannot export: %w", err)
-	}
-	defer unlock()
-	had, err := loadRecord(p)
-	if err != nil {
-		return Report{}, err
-	}
-	before, err := LoadDecisions(p)
-	if err != nil {
-		return Report{}, err
-	}
-	d := before.keeping(apps)
-	if edit != nil {
-		if err := edit(&d); err != nil {
-			return Report{}, err
-		}
-	}
-	if !d.equal(before) {
-		if err := d.Save(p); err != nil {
-			return Report{}, err
-		}
-	}
-	w := collect(p, apps, d, had)
-	err = w.apply(had)
-	return w.report, err
 }
 
 // keeping drops what was decided on apps that are not installed.
@@ -135,7 +135,7 @@ func (w *work) apply(had record) error {
 	defer root.Close()
 	t := tree{root, w.place.Mode}
 	both := had.with(next)
-	if err := w.save(had, both); err != nil {
+	if err := t.save(had, both); err != nil {
 		return err
 	}
 	var first error
@@ -169,11 +169,11 @@ func (w *work) apply(had record) error {
 	if first != nil {
 		return first // both stays: the next Sync goes on
 	}
-	return w.save(both, next)
+	return t.save(both, next)
 }
 
 // save writes the record unless it is as it was.
-func (w *work) save(was, now record) error {
+func (t tree) save(was, now record) error {
 	data, err := json.MarshalIndent(now, "", " ")
 	if err != nil {
 		return err
@@ -181,7 +181,7 @@ func (w *work) save(was, now record) error {
 	if old, _ := json.MarshalIndent(was, "", " "); bytes.Equal(old, data) && len(now.Files) > 0 {
 		return nil
 	}
-	if err := disk.WriteFile(filepath.Join(w.place.Data, recordName), append(data, '\n'), w.place.Mode&0o644); err != nil {
+	if err := t.write(recordName, product{data: append(data, '\n')}); err != nil {
 		return fmt.Errorf("cannot export: %w", err)
 	}
 	return nil

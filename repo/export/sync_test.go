@@ -1,10 +1,13 @@
 package export
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestSyncMakesAllAndTakesAllAway(t *testing.T) {
@@ -141,7 +144,7 @@ func TestSyncRefusesARecordItCannotRead(t *testing.T) {
 			syncs(t, p, full(t))
 			before := listing(t, p)
 			write(t, filepath.Join(p.Data, recordName), text)
-			if _, err := Sync(p, nil); err == nil {
+			if _, err := Sync(p, these()); err == nil {
 				t.Error("accepted")
 			}
 			if got := listing(t, p); got != before {
@@ -159,7 +162,7 @@ func TestSyncTwiceAtOnce(t *testing.T) {
 	errs := make(chan error)
 	for range 4 {
 		go func() {
-			_, err := Sync(p, []App{app})
+			_, err := Sync(p, these(app))
 			errs <- err
 		}()
 	}
@@ -189,12 +192,76 @@ func TestTry(t *testing.T) {
 func BenchmarkSync(b *testing.B) {
 	p := newPlace(b)
 	apps := []App{full(b)}
-	if _, err := Sync(p, apps); err != nil {
+	if _, err := Sync(p, these(apps...)); err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if r, err := Sync(p, apps); err != nil || r.Changed != 0 {
+		if r, err := Sync(p, these(apps...)); err != nil || r.Changed != 0 {
 			b.Fatal(r, err)
+		}
+	}
+}
+
+// A Sync that ends without finding out what is installed, or without the user's
+// word, changes nothing.
+func TestSyncThatCannotBegin(t *testing.T) {
+	p := newPlace(t)
+	app := full(t)
+	syncs(t, p, app)
+	before := listing(t, p)
+	broken := errors.New("broken")
+	if _, err := Sync(p, func() ([]App, error) { return nil, broken }); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := Change(p, these(), func([]App, *Decisions) error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	if got := listing(t, p); got != before {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+// killed is set in a process that syncs again and again until it is killed.
+const killed = "EXPORT_TEST_KILLED"
+
+// Killed at any moment, it leaves what the next Sync brings in order.
+func TestKilledSync(t *testing.T) {
+	if dir := os.Getenv(killed); dir != "" {
+		p := Place{Data: filepath.Join(dir, "data"), Config: filepath.Join(dir, "config"), Program: program, Mode: 0o700}
+		for i := 0; ; i++ {
+			apps := []App{{ID: "org.example.Tool", Dir: filepath.Join(dir, "app")}}
+			if _, err := Sync(p, these(apps[:i%2]...)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	dir := t.TempDir()
+	app := full(t)
+	if err := os.CopyFS(filepath.Join(dir, "app"), os.DirFS(app.Dir)); err != nil {
+		t.Fatal(err)
+	}
+	p := Place{Data: filepath.Join(dir, "data"), Config: filepath.Join(dir, "config"), Program: program, Mode: 0o700}
+	syncs(t, p, app)
+	want := listing(t, p)
+	for i := range 20 {
+		c := exec.Command(os.Args[0], "-test.run=^TestKilledSync$")
+		c.Env = append(os.Environ(), killed+"="+dir)
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20*time.Millisecond + time.Duration(i)*1700*time.Microsecond)
+		c.Process.Kill()
+		if c.Wait(); c.ProcessState.Exited() {
+			t.Fatal("it ended by itself")
+		}
+		if r := syncs(t, p, app); len(r.Notes) != 1 || listing(t, p) != want {
+			t.Fatalf("notes %+v, files\n%s", r.Notes, listing(t, p))
+		}
+		if i%2 == 0 {
+			syncs(t, p)
+			if got := listing(t, p); got != "" {
+				t.Fatalf("left behind:\n%s", got)
+			}
 		}
 	}
 }
