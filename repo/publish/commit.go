@@ -135,6 +135,11 @@ func (r *Repository) seal() (files []metaFileData, timestamp []byte, err error) 
 
 func signed[T metadata.Roles](r *Repository, role string, m *metadata.Metadata[T]) ([]byte, error) {
 	signers, err := r.chain.signers(r.authority(role))
+	if err == nil && r.upcoming != nil && slices.Contains(topRoles, role) {
+		var more []key.Signer
+		more, err = r.chain.signers(rootAuthority(&r.upcoming.Signed, role))
+		signers = distinct(append(signers, more...))
+	}
 	if err != nil {
 		return nil, err
 	}

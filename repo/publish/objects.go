@@ -41,6 +41,12 @@ func (r *Repository) packMissing(ctx context.Context, x *index, jobs []*job) err
 			}})
 		}
 	}
+	return r.writePacks(ctx, x, objects)
+}
+
+// writePacks packs objects and adds them to x. Nothing is left of packs that
+// were not finished.
+func (r *Repository) writePacks(ctx context.Context, x *index, objects []pack.Object) error {
 	var files []*os.File
 	discard := func() {
 		for _, f := range files {

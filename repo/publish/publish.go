@@ -291,15 +291,20 @@ func (r *Repository) describe(x *index, j *job) error {
 		return fmt.Errorf("%s: %w", j.out.Ref, err)
 	}
 	rel := &j.out.Release
-	rel.Locator, rel.LocatorLength, rel.Download = repo.Sum(stored), int64(len(stored)), 0
-	for _, f := range l.Frames {
-		rel.Download += f.CLen
-	}
+	rel.Locator, rel.LocatorLength, rel.Download = repo.Sum(stored), int64(len(stored)), download(l)
 	if err := signRelease(rel, j.author); err != nil {
 		return err
 	}
 	x.covers[rel.Locator] = true
 	return r.writeNew("locator", repo.LocatorPath(rel.Locator), stored)
+}
+
+// download is what one fetches who has nothing.
+func download(l *repo.Locator) (n int64) {
+	for _, f := range l.Frames {
+		n += f.CLen
+	}
+	return n
 }
 
 func signRelease(rel *repo.Release, author key.Signer) error {

@@ -169,3 +169,19 @@ func (r *Repository) keepFloor(role string, ref repo.Ref, n uint64) {
 	rest[floorsField] = fields
 	m.Signed.UnrecognizedFields = rest
 }
+
+// keepFloors records numbers with the roles that are responsible for the refs.
+func (r *Repository) keepFloors(all map[string]uint64) error {
+	for text, n := range all {
+		ref, err := repo.ParseRef(text)
+		if err != nil {
+			continue // nobody of ours wrote it
+		}
+		role, err := r.roleOf(text)
+		if err != nil {
+			return err
+		}
+		r.keepFloor(role, ref, n)
+	}
+	return nil
+}

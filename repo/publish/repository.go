@@ -43,7 +43,8 @@ func (o *Options) now() time.Time {
 }
 
 // Repository is one that is open: verified, and locked against other
-// publishers until Close.
+// publishers until Close. After an error it is good for nothing but Close: what
+// is in memory may be ahead of what is on disk.
 type Repository struct {
 	Options
 	dir    string
@@ -60,6 +61,9 @@ type Repository struct {
 	roles     map[string]*metadata.Metadata[metadata.TargetsType]
 
 	chain chain
+	// upcoming is a root that is about to follow: top roles are signed for
+	// both.
+	upcoming *metadata.Metadata[metadata.RootType]
 	// stale: the top metadata is signed for the root before this one, because
 	// a rotation was cut short. The next transaction signs all of it again.
 	stale   bool
