@@ -23,6 +23,9 @@ func (s *supervisor) makeOnHost() error {
 			if err := makeHome(own, s.plan.Outside, s.opt.Host); err != nil {
 				return diskError(err)
 			}
+			if err := s.holdHome(own); err != nil {
+				return diskError(err)
+			}
 		}
 	}
 	for _, m := range s.plan.Make {
@@ -60,6 +63,26 @@ func makeHome(own string, owner Owner, host *Host) error {
 	if err := os.Lchown(own, owner.UID, owner.GID); err != nil {
 		os.Remove(own)
 		return fmt.Errorf("cannot give the app its home: %w", err)
+	}
+	return nil
+}
+
+// holdHome keeps others from taking a snapshot of the home, or putting an older
+// one in its place, while the instance runs. The lock goes with this program.
+func (s *supervisor) holdHome(own string) error {
+	name := path.Join(path.Dir(own), disk.HomeLock)
+	fd, err := unix.Open(name, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return fmt.Errorf("cannot lock the app's home: open %s: %w", name, err)
+	}
+	s.held = append(s.held, fd)
+	err = disk.TryShared(fd)
+	if errors.Is(err, disk.ErrLocked) {
+		s.warn("waiting: a snapshot of the app's home is being taken or restored")
+		err = disk.WaitShared(fd)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot lock the app's home: %w", err)
 	}
 	return nil
 }

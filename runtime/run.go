@@ -56,6 +56,7 @@ type supervisor struct {
 	end       chan struct{} // closed when orders are no longer taken
 	spaces    []int         // the instance's namespaces, for enter
 	join      []int         // namespaces to enter instead of making them
+	held      []int         // descriptors of locks
 	keepGroup bool          // the group is another instance's
 	timer     <-chan time.Time
 	idle      <-chan time.Time // when to give memory back
@@ -507,7 +508,7 @@ func (s *supervisor) close() {
 	if s.proc != nil {
 		s.proc.close()
 	}
-	for _, fd := range s.spaces {
+	for _, fd := range append(s.spaces, s.held...) {
 		unix.Close(fd)
 	}
 }

@@ -56,6 +56,11 @@ func complete(what cli.Value, word string) ([]string, cobra.ShellCompDirective) 
 	switch what {
 	case cli.Dir, cli.Bundle:
 		return nil, cobra.ShellCompDirectiveFilterDirs
+	case cli.App:
+		if strings.ContainsRune(word, '/') || strings.HasPrefix(word, ".") {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		}
+		return appWords(false), cobra.ShellCompDirectiveNoFileComp
 	case cli.File:
 		return nil, cobra.ShellCompDirectiveDefault
 	case cli.Instance:

@@ -52,13 +52,17 @@ func linked(argv []string) ([]string, error) {
 	return append(append(args, "--", string(target.ID)), argv[1:]...), nil
 }
 
-// byLink gives an app that was started by a link the link's name, and its main
-// command the arguments that the manifest puts before the user's.
-func byLink(req *runtime.Request) {
-	if calledAs == "" {
+// byName starts the command by whose exported name an app was started: by a link,
+// whose name it then gets, or as `sandbox run NAME`. The main command keeps the
+// arguments that the manifest puts before the user's.
+func byName(req *runtime.Request, exported string) {
+	req.Name = calledAs
+	if calledAs == "" && (exported == "" || req.Command != "") {
 		return
 	}
-	req.Name = calledAs
+	if calledAs == "" {
+		req.Command = exported
+	}
 	for _, c := range req.Manifest.Commands {
 		if c.Name == req.Command && c.Path == req.Manifest.Command {
 			req.Command = ""

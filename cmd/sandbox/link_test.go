@@ -63,7 +63,7 @@ func TestLinked(t *testing.T) {
 }
 
 // The main command keeps its arguments when it is started by its name.
-func TestByLink(t *testing.T) {
+func TestByName(t *testing.T) {
 	t.Cleanup(func() { calledAs = "" })
 	man, err := manifest.Parse("sandbox.toml", []byte("id = \"org.example.Tool\"\nversion = \"1\"\ncommand = \"tool\"\nargs = [\"-x\"]\ncommands = { tool = \"tool\", other = \"other\" }\n"))
 	if err != nil {
@@ -72,9 +72,17 @@ func TestByLink(t *testing.T) {
 	for name, want := range map[string]string{"tool": "", "other": "other"} {
 		calledAs = name
 		req := runtime.Request{Manifest: man, Command: name}
-		byLink(&req)
+		byName(&req, "")
 		if req.Command != want || req.Name != name {
 			t.Errorf("%s: %+v", name, req)
+		}
+	}
+	calledAs = ""
+	for _, c := range []struct{ exported, flag, want string }{{"tool", "", ""}, {"other", "", "other"}, {"other", "tool", "tool"}, {"", "", ""}} {
+		req := runtime.Request{Manifest: man, Command: c.flag}
+		byName(&req, c.exported)
+		if req.Command != c.want || req.Name != "" {
+			t.Errorf("%+v: %+v", c, req)
 		}
 	}
 }

@@ -49,7 +49,7 @@ func TestBundlesThatCannotBeRun(t *testing.T) {
 
 	cases := []struct{ name, dir, words, way string }{
 		{"no such directory", h.Dir + "/nothing", "no such file", "directory"},
-		{"an id", "org.gnu.Nano", "no such directory", "./org.gnu.Nano"},
+		{"an id", "org.gnu.Nano", "not installed", "./org.gnu.Nano"},
 		{"a file", fine + "/sandbox.toml", "not a directory", "directory"},
 		{"links in a circle", circle, "circle", ""},
 		{"a NUL", "a\\x00", "cannot", ""},

@@ -3,12 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -89,16 +86,17 @@ func prepareRun(a cli.Args) (runtime.Options, error) {
 func warn(text string) { cli.Warn(os.Stderr, "%s", text) }
 
 func request(a cli.Args, host *runtime.Host) (runtime.Request, error) {
-	bundle, man, err := openBundle(a.Rest[0])
+	b, err := openBundle(a.Rest[0], a.String("channel"), host)
 	if err != nil {
 		return runtime.Request{}, err
 	}
-	req := runtime.Request{Manifest: man, Bundle: bundle, Args: a.Rest[1:],
+	man := b.man
+	req := runtime.Request{Manifest: man, Bundle: b.dir, Args: a.Rest[1:],
 		Command: a.String("command"), Dir: a.String("cwd"), Ephemeral: a.Has("ephemeral"), Instance: a.String("name")}
 	if req.Runtime, req.Base, err = openRuntime(a.String("runtime"), man, host); err != nil {
 		return req, err
 	}
-	byLink(&req)
+	byName(&req, b.command)
 	if !a.Has("name") {
 		req.Instance = newName(man.ID)
 	} else if !runtime.ValidInstance(req.Instance) {
@@ -116,58 +114,6 @@ func request(a cli.Args, host *runtime.Host) (runtime.Request, error) {
 	}
 	req.Env, err = envFlags(a.Strings("env"))
 	return req, err
-}
-
-// openBundle finds the bundle's directory, once, without links on the way.
-func openBundle(dir string) (string, *manifest.Manifest, error) {
-	if dir == "" { // not the working directory, which a script with an unset variable would get
-		return "", nil, cli.Usagef("name a bundle's directory", "no bundle is named")
-	}
-	real, err := realDir(dir)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) && !strings.ContainsRune(dir, '/') {
-			err = hint.With(fmt.Errorf("cannot run %q: there is no such directory", dir), "name a bundle's directory: ./%s or /path/to/bundle", dir)
-		} else {
-			err = hint.With(fmt.Errorf("cannot open bundle %q: %w", dir, err), "name a bundle's directory, which holds a %s", manifest.FileName)
-		}
-		return "", nil, err
-	}
-	man, err := manifest.Load(real)
-	if errors.Is(err, syscall.ENOTDIR) {
-		err = hint.With(fmt.Errorf("cannot open bundle %q: it is not a directory", dir), "name the directory, not a file in it")
-	}
-	return real, man, err
-}
-
-// openRuntime finds the runtime that the manifest wants: the one named, or the
-// one that lies beside the bundles.
-func openRuntime(dir string, man *manifest.Manifest, host *runtime.Host) (string, *manifest.Manifest, error) {
-	if dir == "" {
-		return "", nil, nil
-	}
-	real, err := realDir(dir)
-	if err != nil {
-		return "", nil, fmt.Errorf("cannot open runtime %q: %w", dir, err)
-	}
-	base, err := manifest.Load(real)
-	if err != nil {
-		return "", nil, err
-	}
-	if base.Kind != manifest.Runtime {
-		return "", nil, hint.With(fmt.Errorf("cannot use %q as a runtime: it is of kind %q", dir, base.Kind), "name the bundle of %s", man.Runtime)
-	}
-	if man.Runtime.ID == "" {
-		return "", nil, hint.With(fmt.Errorf("cannot use a runtime: %s needs none", man.ID), "drop --runtime")
-	}
-	return real, base, nil
-}
-
-func realDir(dir string) (string, error) {
-	real, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return "", err
-	}
-	return filepath.Abs(real)
 }
 
 // newName is the id's last part and a few random letters.

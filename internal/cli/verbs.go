@@ -30,6 +30,7 @@ const (
 	Dir
 	File
 	Bundle     // a bundle's directory
+	App        // an installed app, or a bundle's directory
 	Instance   // the name of a running instance
 	Permission // kind:subject[:access]
 	LimitValue // NAME=VALUE
@@ -70,15 +71,18 @@ var jsonFlag = Flag{Name: "json", Summary: "print JSON"}
 var Verbs = [...]Verb{
 	{
 		Name: "run", Binary: Lean, Group: Run,
-		Usage:   "[FLAGS] BUNDLE [ARGUMENTS…]",
+		Usage:   "[FLAGS] APP|BUNDLE [ARGUMENTS…]",
 		Summary: "run an app in its sandbox",
-		Detail: `BUNDLE is a bundle's directory. What follows it is given to the app unread.
+		Detail: `APP is an installed app: its id, the last part of it, or the name of one of its
+commands. BUNDLE is a bundle's directory, with a slash in it or a dot in front
+(./bundle). What follows is given to the app unread.
 The exit status is the app's own: 126 when its program cannot be executed, 127
 when there is none, 128+N when signal N ended it, and 125 when it was never
 started.`,
-		Args: Bundle, Min: 1, Max: -1, Forward: true,
+		Args: App, Min: 1, Max: -1, Forward: true,
 		Flags: []Flag{
-			{Name: "runtime", Arg: "DIR", Value: Bundle, Summary: "take /usr from the runtime in DIR"},
+			{Name: "runtime", Arg: "DIR", Value: Bundle, Summary: "take /usr from the runtime in DIR (default: the installed one)"},
+			{Name: "channel", Arg: "NAME", Value: Text, Summary: "the app from channel NAME, where several are installed"},
 			{Name: "command", Arg: "NAME", Value: Text, Summary: "start NAME in place of the bundle's main command"},
 			{Name: "grant", Arg: "PERMISSION", Value: Permission, Repeat: true, Summary: "allow PERMISSION for this run"},
 			{Name: "deny", Arg: "PERMISSION", Value: Permission, Repeat: true, Summary: "refuse PERMISSION for this run; wins over every grant"},

@@ -10,6 +10,10 @@ import (
 // ErrLocked says that somebody else holds a lock that excludes ours.
 var ErrLocked = errors.New("somebody else holds the lock")
 
+// HomeLock is the file beside an app's home that its instances hold shared, and
+// whoever copies or replaces the home exclusively.
+const HomeLock = "lock"
+
 // TryShared and TryExclusive lock an open file as a whole, or return ErrLocked
 // at once. A lock belongs to the open file: it goes with the last descriptor of
 // it, however the program ends.
