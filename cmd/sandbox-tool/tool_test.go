@@ -207,7 +207,7 @@ func TestComplete(t *testing.T) {
 		{"kinds", []string{"permission", "list", ""}, "network\t"},
 		{"shells", []string{"completion", ""}, "fish"},
 		{"topics", []string{"help", ""}, "exit-status"},
-		{"directories", []string{"run", ""}, ":16"},
+		{"directories", []string{"run", "./"}, ":16"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out, err := sandbox(append([]string{"__complete"}, c.args...)...)

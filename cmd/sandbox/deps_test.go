@@ -47,7 +47,7 @@ var forbidden = []struct{ room, imports, reason string }{
 	{"cmd", "internal/testapps", "programs link no test code"},
 	{"cmd", "repo/repotest", "programs link no test code"},
 	{"cmd", "internal/e2e", "programs link no test code"},
-	{"cmd", "internal/e2e", "programs link no test code"},
+	{"cmd", "repo/store/storetest", "programs link no test code"},
 }
 
 // owners says who alone may import what is risky, and why others may not. Every
