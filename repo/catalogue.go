@@ -87,15 +87,13 @@ func decodeCatalogue(stored []byte) ([]CatalogueRow, error) {
 		return nil, err
 	}
 	var rows []CatalogueRow
+	last := ""
 	for {
 		var l catalogueLine
 		if err := r.next(&l); err == io.EOF {
 			break
 		} else if err != nil {
 			return nil, err
-		}
-		if len(rows) == MaxRows {
-			return nil, fmt.Errorf("over %d rows", MaxRows)
 		}
 		icon, err := base64.StdEncoding.Strict().DecodeString(l.Icon)
 		if err != nil {
@@ -105,26 +103,38 @@ func decodeCatalogue(stored []byte) ([]CatalogueRow, error) {
 		if len(icon) > 0 {
 			row.Icon = icon
 		}
+		if err := row.follows(&last, len(rows)); err != nil {
+			return nil, err
+		}
 		rows = append(rows, row)
 	}
-	return rows, checkRows(rows)
+	return rows, nil
 }
 
 func checkRows(rows []CatalogueRow) error {
-	if len(rows) > MaxRows {
-		return fmt.Errorf("over %d rows", MaxRows)
-	}
 	last := ""
 	for i := range rows {
-		if err := rows[i].check(); err != nil {
-			return fmt.Errorf("row %d: %w", i+1, err)
+		if err := rows[i].follows(&last, i); err != nil {
+			return err
 		}
-		ref := rows[i].Ref.String()
-		if ref <= last {
-			return fmt.Errorf("row %d: %s is not in order", i+1, ref)
-		}
-		last = ref
 	}
+	return nil
+}
+
+// follows checks a row that comes after n others, the last of them for the ref
+// last.
+func (r *CatalogueRow) follows(last *string, n int) error {
+	if n >= MaxRows {
+		return fmt.Errorf("over %d rows", MaxRows)
+	}
+	if err := r.check(); err != nil {
+		return fmt.Errorf("row %d: %w", n+1, err)
+	}
+	ref := r.Ref.String()
+	if ref <= *last {
+		return fmt.Errorf("row %d: %s is not in order", n+1, ref)
+	}
+	*last = ref
 	return nil
 }
 

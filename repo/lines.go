@@ -93,6 +93,9 @@ func newLineReader(stored []byte, l limits) (*lineReader, error) {
 	if int64(len(stored)) > l.stored {
 		return nil, fmt.Errorf("%d bytes, over %d", len(stored), l.stored)
 	}
+	if err := checkFrame(stored); err != nil {
+		return nil, err
+	}
 	z, err := zstd.NewReader(bytes.NewReader(stored), zstd.WithDecoderMaxWindow(MaxWindow),
 		zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 	if err != nil {

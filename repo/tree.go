@@ -124,6 +124,10 @@ func decodeTree(stored []byte) (*Tree, error) {
 		Kind: manifest.Kind(h.Kind), ID: manifest.ID(h.ID), Arch: h.Arch, Version: h.Version, Runtime: h.Runtime,
 		TOML: []byte(h.TOML), Files: h.Files, Size: h.Size,
 	}
+	if err := t.checkHeader(); err != nil {
+		return nil, err
+	}
+	w := t.walk()
 	for {
 		var l treeLine
 		if err := r.next(&l); err == io.EOF {
@@ -131,13 +135,16 @@ func decodeTree(stored []byte) (*Tree, error) {
 		} else if err != nil {
 			return nil, err
 		}
-		if len(t.Entries) == MaxEntries {
-			return nil, fmt.Errorf("over %d entries", MaxEntries)
-		}
 		e := Entry{l.Path, entryTypes[l.Type], l.Object, l.Size, l.Exec, l.Target}
+		if err := w.entry(&e); err != nil {
+			return nil, err
+		}
 		t.Entries = append(t.Entries, e)
 	}
-	return t, t.check()
+	if err := w.end(); err != nil {
+		return nil, err
+	}
+	return t, t.checkWhole()
 }
 
 var (

@@ -10,10 +10,20 @@ import (
 	"sandbox/repo/bundle"
 )
 
-// check is every rule about a tree, for those that are read and for those that
-// are written.
+// check is every rule about a tree.
 func (t *Tree) check() error {
-	for _, check := range []func() error{t.checkHeader, t.checkEntries, t.checkSums, t.checkNames, t.checkLinks} {
+	if err := t.checkHeader(); err != nil {
+		return err
+	}
+	if err := t.checkEntries(); err != nil {
+		return err
+	}
+	return t.checkWhole()
+}
+
+// checkWhole is what can only be said about all entries together.
+func (t *Tree) checkWhole() error {
+	for _, check := range []func() error{t.checkSums, t.checkNames, t.checkLinks} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -46,43 +56,64 @@ func (t *Tree) checkHeader() error {
 	return nil
 }
 
-// checkEntries wants every directory before what is in it. With the order of
-// paths this leaves no room for a name that is there twice, or that lies below
-// a link or a file.
-func (t *Tree) checkEntries() error {
-	if len(t.Entries) > MaxEntries {
+// A treeWalk checks entries one after the other, so that a hostile tree ends at
+// its first wrong entry and not when all of it is in memory. It wants every
+// directory before what is in it. With the order of paths this leaves no room
+// for a name that is there twice, or that lies below a link or a file.
+type treeWalk struct {
+	isRuntime bool
+	n         int
+	last      string
+	dirs      map[string]bool
+}
+
+func (t *Tree) walk() *treeWalk {
+	return &treeWalk{isRuntime: t.Kind == manifest.Runtime, dirs: map[string]bool{}}
+}
+
+func (w *treeWalk) entry(e *Entry) error {
+	if w.n++; w.n > MaxEntries {
 		return fmt.Errorf("over %d entries", MaxEntries)
 	}
-	dirs := map[string]bool{}
-	last := ""
-	for i := range t.Entries {
-		e := &t.Entries[i]
-		if err := e.check(); err != nil {
-			return fmt.Errorf("entry %q: %w", clip(e.Path), err)
-		}
-		if e.Path <= last {
-			return fmt.Errorf("entry %q is not in order", clip(e.Path))
-		}
-		last = e.Path
-		parent := path.Dir(e.Path)
-		switch {
-		case parent != "." && !dirs[parent]:
-			return fmt.Errorf("entry %q has no directory to be in", clip(e.Path))
-		case parent == "." && !t.hasTop(e):
-			return fmt.Errorf("%q has no place at the top of a bundle", clip(e.Path))
-		}
-		if e.Type == Dir {
-			dirs[e.Path] = true
-		}
+	if err := e.check(); err != nil {
+		return fmt.Errorf("entry %q: %w", clip(e.Path), err)
 	}
-	if !dirs["files"] {
+	if e.Path <= w.last {
+		return fmt.Errorf("entry %q is not in order", clip(e.Path))
+	}
+	w.last = e.Path
+	parent := path.Dir(e.Path)
+	switch {
+	case parent != "." && !w.dirs[parent]:
+		return fmt.Errorf("entry %q has no directory to be in", clip(e.Path))
+	case parent == "." && !w.hasTop(e):
+		return fmt.Errorf("%q has no place at the top of a bundle", clip(e.Path))
+	}
+	if e.Type == Dir {
+		w.dirs[e.Path] = true
+	}
+	return nil
+}
+
+func (w *treeWalk) hasTop(e *Entry) bool {
+	return e.Type == Dir && (e.Path == "files" || e.Path == "usr" && !w.isRuntime)
+}
+
+func (w *treeWalk) end() error {
+	if !w.dirs["files"] {
 		return errors.New("the directory files is missing")
 	}
 	return nil
 }
 
-func (t *Tree) hasTop(e *Entry) bool {
-	return e.Type == Dir && (e.Path == "files" || e.Path == "usr" && t.Kind != manifest.Runtime)
+func (t *Tree) checkEntries() error {
+	w := t.walk()
+	for i := range t.Entries {
+		if err := w.entry(&t.Entries[i]); err != nil {
+			return err
+		}
+	}
+	return w.end()
 }
 
 func (e *Entry) check() error {
