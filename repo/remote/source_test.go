@@ -559,3 +559,23 @@ func TestCancelDuringTransfer(t *testing.T) {
 		t.Errorf("%v after %v", err, time.Since(start))
 	}
 }
+
+// cutter ends bodies early and says that they are whole.
+type cutter struct {
+	http.ResponseWriter
+	left int
+}
+
+func (c *cutter) WriteHeader(code int) {
+	c.Header().Del("Content-Length")
+	c.ResponseWriter.WriteHeader(code)
+}
+
+func (c *cutter) Write(p []byte) (int, error) {
+	n := min(len(p), c.left)
+	c.left -= n
+	c.ResponseWriter.Write(p[:n])
+	return len(p), nil
+}
+
+func truncate(path string, n int64) error { return os.Truncate(path, n) }

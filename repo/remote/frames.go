@@ -1,0 +1,179 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"sandbox/repo"
+)
+
+// Handler takes the frames of one object that is spread over several, or a
+// single frame. Frame gives their packed bytes, in their order, each once. It is
+// called by several goroutines at a time.
+type Handler func(ctx context.Context, frames []int, frame func(i int) io.Reader) error
+
+// FetchOptions say how frames are fetched.
+type FetchOptions struct {
+	Parallel int         // requests at a time; 4 where it is 0
+	Progress func(n int) // packed bytes that came; may be called by several goroutines
+}
+
+// FetchFrames brings what the spans name and hands it to handle. With the first
+// error the rest is given up.
+func FetchFrames(ctx context.Context, src Source, l *repo.Locator, spans []Span, opt FetchOptions, handle Handler) error {
+	if len(spans) == 0 {
+		return nil
+	}
+	if opt.Parallel <= 0 {
+		opt.Parallel = 4
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	f := &frames{src, l, opt, handle}
+
+	// The first answer tells whether the server knows ranges. Without them one
+	// stream of each pack has to do.
+	first, err := f.open(ctx, spans[0])
+	if err != nil {
+		return err
+	}
+	if first.Whole {
+		spans = whole(spans)
+	}
+	work := make(chan Span)
+	done := make(chan error, opt.Parallel)
+	go func() { done <- f.serve(ctx, spans[0], first, work) }()
+	for range opt.Parallel - 1 {
+		go func() { done <- f.serve(ctx, Span{}, nil, work) }()
+	}
+	go func() {
+		defer close(work)
+		for _, s := range spans[1:] {
+			select {
+			case work <- s:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	var failure error
+	for range opt.Parallel {
+		if err := <-done; err != nil && failure == nil {
+			failure = err
+			cancel(err)
+		}
+	}
+	if failure == nil {
+		failure = context.Cause(ctx)
+	}
+	return failure
+}
+
+type frames struct {
+	src    Source
+	l      *repo.Locator
+	opt    FetchOptions
+	handle Handler
+}
+
+func (f *frames) path(s Span) string { return repo.PackPath(f.l.Packs[s.Pack].Digest) }
+
+func (f *frames) open(ctx context.Context, s Span) (*Body, error) {
+	return f.src.Open(ctx, f.path(s), s.Off, s.Len)
+}
+
+// serve handles the span of an open body, if there is one, and then those that
+// come through work.
+func (f *frames) serve(ctx context.Context, s Span, body *Body, work <-chan Span) error {
+	if body != nil {
+		if err := f.span(ctx, s, body); err != nil {
+			return err
+		}
+	}
+	for s := range work {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		body, err := f.open(ctx, s)
+		if err != nil {
+			return err
+		}
+		if err := f.span(ctx, s, body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *frames) span(ctx context.Context, s Span, body *Body) error {
+	defer body.Close()
+	r := &positioned{r: body, at: s.Off, progress: f.opt.Progress}
+	if body.Whole {
+		r.at = 0
+	}
+	for rest := s.Frames; len(rest) > 0; {
+		var now []int
+		now, rest = group(f.l, rest)
+		err := f.handle(ctx, now, func(i int) io.Reader { return r.part(f.l.Frames[i].Offset, f.l.Frames[i].CLen) })
+		if r.err != nil { // the transfer's own words say more than what became of it
+			return r.err
+		}
+		if err != nil {
+			return fmt.Errorf("cannot use %s: %w", f.path(s), err)
+		}
+	}
+	return nil
+}
+
+// positioned reads parts of a stream in the order of their offsets.
+type positioned struct {
+	r        io.Reader
+	at       int64
+	err      error // of the stream
+	progress func(int)
+}
+
+func (p *positioned) part(off, n int64) io.Reader { return &part{p, off, off + n} }
+
+type part struct {
+	*positioned
+	off, end int64
+}
+
+func (p *part) Read(b []byte) (int, error) {
+	if p.err != nil {
+		return 0, p.err
+	}
+	if p.at < p.off {
+		n, err := io.CopyN(io.Discard, p.r, p.off-p.at)
+		if p.at += n; err != nil {
+			return 0, p.fail(err)
+		}
+	}
+	if p.at < p.off || p.at > p.end {
+		return 0, errors.New("internal error: a frame out of order")
+	}
+	if p.at == p.end {
+		return 0, io.EOF
+	}
+	n, err := p.r.Read(b[:min(int64(len(b)), p.end-p.at)])
+	p.at += int64(n)
+	if n > 0 && p.progress != nil {
+		p.progress(n)
+	}
+	if err != nil && p.at < p.end {
+		return n, p.fail(err)
+	}
+	return n, nil
+}
+
+// fail keeps the error of the stream. Its end is one: a frame is missing.
+func (p *part) fail(err error) error {
+	if errors.Is(err, io.EOF) {
+		err = fmt.Errorf("the server's file is shorter than it must be: %w", io.ErrUnexpectedEOF)
+	}
+	p.err = err
+	return err
+}
