@@ -149,7 +149,7 @@ func TestRemoteFile(t *testing.T) {
 	for _, text := range []string{
 		"", "{}", "[]", `{"sandboxremote":2,"url":"https://x.org/","root":{}}`, `{"sandboxremote":1,"url":"https://x.org/"}`,
 		`{"sandboxremote":1,"url":"ftp://x.org/","root":{}}`, `{"sandboxremote":1,"url":"https://x.org/","root":{},"key":1}`,
-		`{"sandboxremote":1,"url":"https://x.org/","root":{}}{}`, `{"sandboxremote":1,"root":{}}`[:20],
+		`{"sandboxremote":1,"url":"https://x.org/","root":{}}{}`, `{"sandboxremote":1,"url":"https://u@x.org/","root":{}}`,
 	} {
 		if _, err := ParseFile([]byte(text)); err == nil {
 			t.Errorf("%q is read", text)

@@ -14,7 +14,7 @@ import (
 // File is a .sandboxremote: an address with the root to trust there. It is
 // as good as the way it came.
 type File struct {
-	Address Address
+	Address Address // none, when its operator has not said
 	Title   string
 	Root    []byte // root.json, not yet looked at
 }
@@ -56,8 +56,8 @@ func ParseFile(data []byte) (*File, error) {
 	if raw.Version != 1 {
 		return nil, fmt.Errorf("its version is %d and this program knows 1", raw.Version)
 	}
-	address, err := ParseAddress(raw.URL)
-	if err != nil {
+	var address Address
+	if err := address.UnmarshalText([]byte(raw.URL)); err != nil {
 		return nil, err
 	}
 	if len(raw.Root) == 0 || len(raw.Title) > 200 {

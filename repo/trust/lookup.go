@@ -203,6 +203,9 @@ func (r *Repository) Older(ctx context.Context, ref repo.Ref, n uint64) ([]repo.
 // Catalogue returns what the repository offers for an arch; no rows when it
 // has nothing for it.
 func (r *Repository) Catalogue(ctx context.Context, arch string) ([]repo.CatalogueRow, error) {
+	if err := repo.CheckArch(arch); err != nil {
+		return nil, err
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t, err := r.target(ctx, "catalogue/"+arch, repo.MaxCatalogue)
@@ -212,7 +215,7 @@ func (r *Repository) Catalogue(ctx context.Context, arch string) ([]repo.Catalog
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(catDir, t.hash.String())
+	file := filepath.Join(catDir, arch+"."+t.hash.String())
 	var data []byte
 	if r.opt.Dir != "" {
 		data, _ = disk.ReadFile(filepath.Join(r.opt.Dir, file), t.length)
@@ -229,8 +232,58 @@ func (r *Repository) Catalogue(ctx context.Context, arch string) ([]repo.Catalog
 	rows, err := repo.DecodeCatalogue(data)
 	if err == nil && !stored {
 		if err = r.write(file, data); err == nil && !r.opt.ReadOnly && r.opt.Dir != "" {
-			r.keepOnly(t.hash)
+			r.keepOnly(arch, t.hash)
 		}
 	}
 	return rows, err
+}
+
+// File is a metadata file as the repository has it.
+type File struct {
+	Path string
+	Data []byte
+}
+
+// Export returns the metadata that vouches for refs, for somebody without a
+// network: every root from the first, the timestamp, the snapshot, and the roles
+// that were asked about.
+func (r *Repository) Export(ctx context.Context, refs []repo.Ref) ([]File, error) {
+	for _, ref := range refs {
+		if _, err := r.Release(ctx, ref); err != nil {
+			return nil, err
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var files []File
+	for v := int64(1); v <= r.tm.Root.Signed.Version; v++ {
+		data, err := disk.ReadFile(filepath.Join(r.opt.Dir, rootDir, rootName(v)), maxRoot)
+		if err != nil { // from before this machine trusted it
+			if data, err = r.fetch(ctx, rootName(v), maxRoot); err != nil {
+				return nil, err
+			}
+		}
+		files = append(files, File{rootName(v), data})
+	}
+	st, err := r.readState()
+	if err != nil {
+		return nil, err
+	}
+	files = append(files, File{"timestamp.json", []byte(st.Timestamp)},
+		File{roleDir + "/" + roleName(metadata.SNAPSHOT, r.tm.Snapshot.Signed.Version), []byte(st.Snapshot)})
+	for name := range r.tm.Targets {
+		meta := r.tm.Snapshot.Signed.Meta[name+".json"]
+		path := roleDir + "/" + roleName(name, meta.Version)
+		data, ok := r.stored(path, meta)
+		if !ok {
+			if data, err = r.fetch(ctx, path, meta.Length); err != nil {
+				return nil, err
+			}
+			if err := meta.VerifyLengthHashes(data); err != nil {
+				return nil, translate(err)
+			}
+		}
+		files = append(files, File{path, data})
+	}
+	return files, nil
 }

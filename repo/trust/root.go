@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -86,4 +87,33 @@ func translate(err error) error {
 		return errors.New("it is not the file that the signed metadata names")
 	}
 	return err
+}
+
+// MaxRoot is the size of the largest root.
+const MaxRoot = maxRoot
+
+// Follows checks that a root belongs to the repository whose first root is
+// given: each root up to it is signed by the one before.
+func Follows(ctx context.Context, src Fetcher, first, root *Root) error {
+	tm, err := trustedmetadata.New(first.Data)
+	if err != nil {
+		return translate(err)
+	}
+	last := first
+	for v := first.Version + 1; v <= root.Version && v <= first.Version+maxRootSteps; v++ {
+		data, err := src.Fetch(ctx, rootName(v), maxRoot)
+		if err != nil {
+			return err
+		}
+		if last, err = ReadRoot(data); err != nil {
+			return err
+		}
+		if _, err := tm.UpdateRoot(data); err != nil {
+			return translate(err)
+		}
+	}
+	if last.Fingerprint != root.Fingerprint {
+		return fmt.Errorf("%w: version %d is %s there, and %s was given", ErrFingerprint, root.Version, last.Fingerprint, root.Fingerprint)
+	}
+	return nil
 }

@@ -157,12 +157,27 @@ func (r *Repository) tidy() {
 	}
 }
 
-// keepOnly removes the catalogues beside the wanted one.
-func (r *Repository) keepOnly(wanted repo.Digest) {
+// keepOnly removes the catalogues of an arch beside the wanted one.
+func (r *Repository) keepOnly(arch string, wanted repo.Digest) {
 	entries, _ := os.ReadDir(filepath.Join(r.opt.Dir, catDir))
 	for _, e := range entries {
-		if e.Name() != wanted.String() {
+		if name, ok := strings.CutPrefix(e.Name(), arch+"."); ok && name != wanted.String() {
 			os.Remove(filepath.Join(r.opt.Dir, catDir, e.Name()))
 		}
 	}
+}
+
+// Searched reports whether a catalogue is stored: somebody searches here.
+func (r *Repository) Searched() bool {
+	entries, _ := os.ReadDir(filepath.Join(r.opt.Dir, catDir))
+	return len(entries) > 0
+}
+
+// StoredRoot is the newest root that is trusted in a remote's directory.
+func StoredRoot(dir string) (*Root, error) {
+	data, err := newestRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return ReadRoot(data)
 }

@@ -1,0 +1,160 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"sandbox/repo"
+	"sandbox/repo/store"
+)
+
+// Result is what Apply has done.
+type Result struct {
+	Done   []store.Record // what is current now
+	Failed []Held
+	Bytes  int64 // downloaded
+}
+
+// Apply does what a plan says. Every need must have been settled before. Each
+// step is whole or not there; when one fails the others are tried all the same,
+// but for those that need it. What was downloaded stays for the next attempt.
+func (c *Client) Apply(ctx context.Context, p *Plan) (Result, error) {
+	var r Result
+	if n := p.Needs(); n != 0 && !p.settled() {
+		return r, fmt.Errorf("internal error: %w (%s)", ErrConsent, n)
+	}
+	if len(p.Steps) > 0 {
+		if err := checkSpace(c.Store.Dir(), p.Disk(), p.files()); err != nil {
+			return r, err
+		}
+	}
+	l, err := c.Store.Lock(ctx)
+	if err != nil {
+		return r, err
+	}
+	defer l.Unlock()
+	c.noteFloors(l, p)
+	for _, ref := range p.wishes {
+		if err := c.Store.Amend(l, ref, func(r *store.Record) { r.Explicit = true }); err != nil {
+			return r, err
+		}
+	}
+	failed := map[repo.Ref]bool{}
+	for _, s := range p.Steps {
+		if err := ctx.Err(); err != nil {
+			return r, err
+		}
+		var done *store.Record
+		err := errors.New("its runtime could not be installed")
+		if !failed[s.Release.Runtime] {
+			done, err = c.perform(ctx, l, s, &r)
+		}
+		switch {
+		case err == nil && done != nil:
+			r.Done = append(r.Done, *done)
+		case err != nil:
+			failed[s.Release.Ref] = true
+			r.Failed = append(r.Failed, Held{Ref: s.Release.Ref, Newer: s.Release.Version, Why: err.Error(), Err: err, Step: s})
+		}
+	}
+	if len(r.Done) > 0 && c.AfterChange != nil {
+		if err := c.AfterChange(ctx, r.Done); err != nil {
+			c.warn(err.Error())
+		}
+	}
+	var errs []error
+	for _, f := range r.Failed {
+		errs = append(errs, f.Err)
+	}
+	return r, errors.Join(errs...)
+}
+
+func (p *Plan) files() (n int64) {
+	for _, s := range p.Steps {
+		n += int64(s.Files)
+	}
+	return n
+}
+
+func (p *Plan) settled() bool {
+	for _, s := range p.Steps {
+		if s.Needs != 0 && !s.agreed {
+			return false
+		}
+	}
+	return true
+}
+
+// noteFloors keeps in mind which numbers were seen, whether they are installed
+// or not. It is worth a warning at most: the metadata has its own floors.
+func (c *Client) noteFloors(l *store.Lock, p *Plan) {
+	see := func(s *Step) {
+		if s == nil || s.Origin.Root == "" {
+			return
+		}
+		if err := c.Store.RaiseFloor(l, s.Release.Ref, s.Origin.Root, s.Release.N); err != nil {
+			c.warn(err.Error())
+		}
+	}
+	for i := range p.Held {
+		see(p.Held[i].Step)
+	}
+	for _, s := range p.Steps {
+		see(s)
+	}
+}
+
+// perform does one step under the store's lock. Without a record nothing was
+// to be done any more.
+func (c *Client) perform(ctx context.Context, l *store.Lock, s *Step, r *Result) (*store.Record, error) {
+	now, err := c.current(s.Release.Ref)
+	if err != nil {
+		return nil, err
+	}
+	if moved(s.Old, now) {
+		if now != nil && now.Release.N == s.Release.N && now.Release.Tree == s.Release.Tree && now.RemoteFingerprint == s.Origin.Root {
+			return nil, c.wish(l, s, *now) // another process did it meanwhile
+		}
+		return nil, fmt.Errorf("cannot %s %s: another process has changed it meanwhile", s.Action, s.Release.Ref.ID)
+	}
+	if err := c.bring(ctx, s, r); err != nil {
+		return nil, fmt.Errorf("cannot %s %s: %w", s.Action, s.Release.Ref.ID, err)
+	}
+	c.tell(Event{Stage: "install", Text: string(s.Release.Ref.ID)})
+	if s.Old != nil && c.BeforeUpdate != nil {
+		if err := c.BeforeUpdate(ctx, *s.Old, s.Release); err != nil {
+			return nil, err
+		}
+	}
+	rec := s.record(c)
+	if err := c.Store.Deploy(l, rec); err != nil {
+		return nil, err
+	}
+	rec.Current = true
+	return &rec, nil
+}
+
+// moved tells whether what is installed is not what the plan was made for.
+func moved(then, now *store.Record) bool {
+	if then == nil || now == nil {
+		return then != now
+	}
+	return then.Release.N != now.Release.N || then.Release.Tree != now.Release.Tree
+}
+
+// wish notes that something that is here was asked for by name.
+func (c *Client) wish(l *store.Lock, s *Step, now store.Record) error {
+	if !s.Explicit || now.Explicit {
+		return nil
+	}
+	return c.Store.Amend(l, s.Release.Ref, func(r *store.Record) { r.Explicit = true })
+}
+
+func (s *Step) record(c *Client) store.Record {
+	return store.Record{
+		Release: s.Release, Remote: s.Origin.Name, RemoteFingerprint: s.Origin.Root,
+		Publisher: s.Release.Publisher.Key, Explicit: s.Explicit, Accepted: s.Release.PermissionText,
+		InstalledAt: c.now(), Downgrade: s.Action == Downgrade || s.back,
+	}
+}

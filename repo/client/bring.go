@@ -1,0 +1,129 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"sandbox/repo"
+	"sandbox/repo/pack"
+	"sandbox/repo/remote"
+)
+
+// bring puts into the store what a step lacks there: its tree, then its
+// contents. What is complete stays, whatever happens to the rest.
+func (c *Client) bring(ctx context.Context, s *Step, r *Result) error {
+	if err := c.Store.WriteTree(s.Release.Tree, s.tree); err != nil {
+		return err
+	}
+	t, err := repo.DecodeTree(s.tree)
+	if err != nil {
+		return err
+	}
+	l, err := repo.DecodeLocator(s.locator)
+	if err != nil {
+		return err
+	}
+	d := c.demand(t, l)
+	t = nil // it may be large, and the download is long
+	err = c.contents(ctx, s.Origin.src, d, string(s.Release.Ref.ID), &r.Bytes)
+	if err != nil {
+		// On the disk it need not be looked at again by the next attempt.
+		return errors.Join(err, c.Store.Sync())
+	}
+	return nil
+}
+
+// contents fetches what is wanted and stores it.
+func (c *Client) contents(ctx context.Context, src remote.Source, d demand, name string, sum *int64) error {
+	if len(d.wanted) == 0 {
+		return nil
+	}
+	spans := remote.Spans(d.locator, func(i int) bool { return d.frames[i] })
+	m := &meter{c: c, name: name, total: d.packed}
+	m.show()
+	w := &writer{c: c, d: d}
+	err := remote.FetchFrames(ctx, src, d.locator, spans, remote.FetchOptions{Progress: m.add}, w.frames)
+	*sum += m.done.Load()
+	return err
+}
+
+// meter counts what came, for people.
+type meter struct {
+	c     *Client
+	name  string
+	total int64
+	done  atomic.Int64
+	mu    sync.Mutex // held while telling
+}
+
+func (m *meter) add(n int) {
+	m.done.Add(int64(n))
+	if m.mu.TryLock() {
+		m.show()
+		m.mu.Unlock()
+	}
+}
+
+func (m *meter) show() {
+	m.c.tell(Event{Stage: "download", Text: m.name, Done: m.done.Load(), Total: m.total})
+}
+
+// writer unpacks frames into the store.
+type writer struct {
+	c *Client
+	d demand
+}
+
+func (w *writer) frames(ctx context.Context, frames []int, frame func(int) io.Reader) error {
+	if len(frames) == 1 && w.parts(frames[0]) <= 1 {
+		i := frames[0]
+		return pack.Frames(ctx, frame(i), w.d.locator.Frames[i], w.piece)
+	}
+	return w.spread(ctx, frames, frame)
+}
+
+func (w *writer) parts(i int) int { return w.d.locator.Frames[i].Objects[0].Parts }
+
+// piece stores an object that lies whole in its frame.
+func (w *writer) piece(p repo.Piece, r io.Reader) error {
+	e, ok := w.d.wanted[p.Object]
+	if !ok {
+		return nil // of another tree, or here already
+	}
+	return w.c.Store.WriteObject(e.Object, e.Size, e.Exec, r)
+}
+
+// spread stores an object whose parts are in several frames, one after the
+// other through a pipe: it is never in memory as a whole.
+func (w *writer) spread(ctx context.Context, frames []int, frame func(int) io.Reader) error {
+	first := w.d.locator.Frames[frames[0]].Objects[0]
+	e, ok := w.d.wanted[first.Object]
+	if !ok || len(frames) != first.Parts {
+		return errors.New("internal error: an object without all of its parts")
+	}
+	in, out := io.Pipe()
+	stored := make(chan error, 1)
+	go func() {
+		err := w.c.Store.WriteObject(e.Object, e.Size, e.Exec, in)
+		in.CloseWithError(err) // nobody reads any more: the unpacking must not wait
+		stored <- err
+	}()
+	var err error
+	for _, i := range frames {
+		err = pack.Frames(ctx, frame(i), w.d.locator.Frames[i], func(_ repo.Piece, r io.Reader) error {
+			_, err := io.Copy(out, r)
+			return err
+		})
+		if err != nil {
+			break
+		}
+	}
+	out.CloseWithError(err) // nil is the end
+	if stored := <-stored; stored != nil && err == nil {
+		err = stored
+	}
+	return err
+}

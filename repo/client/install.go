@@ -1,0 +1,249 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"sandbox/internal/hint"
+	"sandbox/manifest"
+	"sandbox/repo"
+	"sandbox/repo/store"
+	"sandbox/repo/trust"
+)
+
+// PlanOptions are what a person said besides names.
+type PlanOptions struct {
+	From      string // the remote to take from, and no other
+	Release   uint64 // this release and no other; 0: the current one
+	Downgrade bool   // an older one than was seen is wanted
+}
+
+// PlanInstall finds out what installing the wanted would do.
+func (c *Client) PlanInstall(ctx context.Context, wants []Want, opt PlanOptions) (*Plan, error) {
+	origins, err := c.enabled(opt.From)
+	if err != nil {
+		return nil, err
+	}
+	p := &planner{c: c, opt: opt, origins: origins, plan: &Plan{}}
+	for _, w := range wants {
+		if err := p.install(ctx, w); err != nil {
+			return nil, err
+		}
+	}
+	return p.plan, ctx.Err()
+}
+
+// planner makes one plan.
+type planner struct {
+	c       *Client
+	opt     PlanOptions
+	origins []*Origin
+	plan    *Plan
+}
+
+func (p *planner) install(ctx context.Context, w Want) error {
+	if p.opt.From == "" {
+		rec, err := p.c.Store.Find(w.Text)
+		if err == nil && (w.Channel == "" || w.Channel == rec.Ref().Channel) {
+			return p.again(ctx, rec)
+		}
+	}
+	offer, err := p.c.resolve(ctx, w, p.origins)
+	if err != nil {
+		return err
+	}
+	old, err := p.c.current(offer.Release.Ref)
+	if err != nil {
+		return err
+	}
+	done, err := p.take(ctx, offer, old, true)
+	if err == nil && !done {
+		p.plan.note("%s %s is installed already", offer.Release.Ref.ID, old.Release.Version)
+	}
+	return err
+}
+
+// again is an install of what is installed: it stays with the repository it
+// came from (B20), and is an update at most.
+func (p *planner) again(ctx context.Context, rec store.Record) error {
+	o, err := p.c.originOf(rec)
+	if err != nil {
+		return err
+	}
+	if err := p.c.refresh(ctx, o); err != nil {
+		return err
+	}
+	rel, err := p.release(ctx, o, rec.Ref())
+	if err != nil {
+		return err
+	}
+	done, err := p.take(ctx, &Offer{Origin: o, Release: rel}, &rec, true)
+	if err == nil && !done {
+		p.plan.note("%s %s is installed already", rec.Ref().ID, rec.Release.Version)
+	}
+	return err
+}
+
+// originOf is the configured repository that something came from, whatever it
+// is called now.
+func (c *Client) originOf(rec store.Record) (*Origin, error) {
+	all, err := c.load()
+	if err != nil {
+		return nil, err
+	}
+	var disabled *Origin
+	for _, o := range all {
+		if o.Root == rec.RemoteFingerprint {
+			if !o.Disabled {
+				return o, nil
+			}
+			disabled = o
+		}
+	}
+	if disabled != nil {
+		return nil, fmt.Errorf("the remote %q, where it came from, is disabled", disabled.Name)
+	}
+	err = fmt.Errorf("%w: %s", ErrNoOrigin, rec.RemoteFingerprint)
+	if rec.Remote != "" {
+		err = fmt.Errorf("%w: %s, called %q then", ErrNoOrigin, rec.RemoteFingerprint, rec.Remote)
+	}
+	return nil, hint.With(err, "add that remote again, or take it from another one with --from REMOTE")
+}
+
+func (p *planner) release(ctx context.Context, o *Origin, ref repo.Ref) (repo.Release, error) {
+	if p.opt.Release != 0 {
+		return o.view.ReleaseAt(ctx, ref, p.opt.Release)
+	}
+	return o.view.Release(ctx, ref)
+}
+
+// take plans one offer and what it needs. It reports false when there is nothing
+// to do.
+func (p *planner) take(ctx context.Context, offer *Offer, old *store.Record, explicit bool) (bool, error) {
+	rel, c := offer.Release, p.c
+	if s := p.plan.step(rel.Ref); s != nil {
+		s.Explicit = s.Explicit || explicit
+		return true, nil
+	}
+	if p.opt.Release != 0 && explicit && rel.N != p.opt.Release {
+		var err error
+		if rel, err = offer.Origin.view.ReleaseAt(ctx, rel.Ref, p.opt.Release); err != nil {
+			return false, err
+		}
+	}
+	floor, err := c.Store.Floor(rel.Ref, offer.Origin.Root)
+	if err != nil {
+		return false, err
+	}
+	action, needs, err := decide(question{old, rel, offer.Origin.Root, floor, p.opt.Downgrade})
+	if err != nil {
+		return false, err
+	}
+	if action == "" {
+		if explicit && !old.Explicit {
+			p.plan.wishes = append(p.plan.wishes, rel.Ref)
+		}
+		return false, nil
+	}
+	s := &Step{Action: action, Origin: offer.Origin, Also: offer.Also, Release: rel, Old: old, Needs: needs, Explicit: explicit, back: rel.N < floor}
+	if old != nil {
+		s.Explicit = explicit || old.Explicit
+	}
+	if len(offer.Origin.stale()) > 0 {
+		s.Needs |= NeedExpired
+	}
+	if err := p.complete(ctx, s); err != nil {
+		return false, err
+	}
+	p.plan.add(s)
+	return true, nil
+}
+
+// complete looks at the content of a step and plans its runtime.
+func (p *planner) complete(ctx context.Context, s *Step) error {
+	c := p.c
+	if err := s.grants(); err != nil {
+		return err
+	}
+	c.tell(Event{Stage: "look", Text: string(s.Release.Ref.ID)})
+	t, err := c.fetchTree(ctx, s)
+	if err != nil {
+		return err
+	}
+	l, err := c.fetchLocator(ctx, s, t)
+	if err != nil {
+		return err
+	}
+	c.measure(s, t, l)
+	p.endOfLife(s.Release)
+	return p.runtime(ctx, s)
+}
+
+func (p *planner) endOfLife(r repo.Release) {
+	if r.EOL == "" {
+		return
+	}
+	text := fmt.Sprintf("%s gets no more releases: %s", r.Ref.ID, r.EOL)
+	if next, err := repo.ParseRef(r.ReplacedBy); err == nil {
+		text += fmt.Sprintf("; %s takes over: sandbox install %s", next.ID, next.ID)
+	}
+	p.plan.note("%s", text)
+}
+
+// runtime plans what a step runs on, when it is not here: from the same
+// repository if it has it, else from the most preferred one that does.
+func (p *planner) runtime(ctx context.Context, s *Step) error {
+	want := s.Release.Runtime
+	if want.IsZero() {
+		return nil
+	}
+	refs := []repo.Ref{want}
+	if want.Arch == repo.AnyArch {
+		host := want
+		host.Arch = p.c.arch()
+		refs = append(refs, host)
+	}
+	if slices.ContainsFunc(refs, func(r repo.Ref) bool { return p.plan.step(r) != nil || p.c.present(r) }) {
+		return nil
+	}
+	all, err := p.c.load()
+	if err != nil {
+		return err
+	}
+	asked := []*Origin{s.Origin}
+	for _, o := range all {
+		if !o.Disabled && o != s.Origin && s.Origin.File == "" {
+			asked = append(asked, o)
+		}
+	}
+	for _, o := range asked {
+		if o.File == "" && p.c.refresh(ctx, o) != nil || !o.Admits(string(want.ID)) {
+			continue
+		}
+		for _, ref := range refs {
+			rel, err := o.view.Release(ctx, ref)
+			if errors.Is(err, trust.ErrNoRef) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			_, err = p.take(ctx, &Offer{Origin: o, Release: rel}, nil, false)
+			return err
+		}
+	}
+	return hint.With(fmt.Errorf("cannot install %s: its runtime %s: %w", s.Release.Ref.ID, manifest.RuntimeRef{ID: want.ID, Channel: want.Channel}, ErrNotOffered), "add the remote that has it")
+}
+
+// stale is what had expired and was taken all the same.
+func (o *Origin) stale() []string {
+	if o.view == nil {
+		return nil
+	}
+	return o.view.Stale()
+}
+
+func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
