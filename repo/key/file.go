@@ -175,15 +175,17 @@ func (c *closed) Public() Public { return c.file.public }
 func (c *closed) Label() string  { return c.file.Name }
 
 func (c *closed) Sign(message []byte) ([]byte, error) {
-	if c.open == nil {
-		if err := c.unlock(); err != nil {
-			return nil, err
-		}
+	if err := c.Unlock(); err != nil {
+		return nil, err
 	}
 	return c.open.Sign(message)
 }
 
-func (c *closed) unlock() (err error) {
+// Unlock opens the key, once.
+func (c *closed) Unlock() (err error) {
+	if c.open != nil {
+		return nil
+	}
 	if !c.file.Sealed {
 		c.open, err = c.file.Open(nil)
 		return err

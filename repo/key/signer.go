@@ -50,9 +50,14 @@ func (o *opened) Sign(message []byte) ([]byte, error) {
 // Unlock opens s now and not when it first has to sign, so that the user is
 // asked before long work and not after it.
 func Unlock(s Signer) error {
-	c, ok := s.(*closed)
-	if !ok || c.open != nil {
-		return nil
+	if u, ok := s.(interface{ Unlock() error }); ok {
+		return u.Unlock()
 	}
-	return c.unlock()
+	return nil
+}
+
+// Ready reports whether s can sign without asking for a passphrase.
+func Ready(s Signer) bool {
+	c, ok := s.(*closed)
+	return !ok || c.open != nil || !c.file.Sealed
 }

@@ -40,7 +40,10 @@ func (r *Repository) Releases() ([]*Release, error) {
 	return out, err
 }
 
-func (r *Repository) find(text string) (*entry, error) {
+func (r *Repository) find(text string) (*entry, error) { return r.findBut(text, "") }
+
+// findBut passes over a channel when text does not name one.
+func (r *Repository) findBut(text, channel string) (*entry, error) {
 	all, err := r.releases()
 	if err != nil {
 		return nil, err
@@ -50,7 +53,7 @@ func (r *Repository) find(text string) (*entry, error) {
 	}
 	var found []*entry
 	for _, e := range all {
-		if e.current && (text == string(e.Ref.ID) || text == string(e.Ref.ID)+"/"+e.Ref.Channel) {
+		if e.current && (text == string(e.Ref.ID) && e.Ref.Channel != channel || text == string(e.Ref.ID)+"/"+e.Ref.Channel) {
 			found = append(found, e)
 		}
 	}

@@ -32,7 +32,7 @@ func (r *Repository) promote(p Promotion) (*Published, error) {
 	if err := manifest.CheckChannel(p.Channel); err != nil {
 		return nil, err
 	}
-	from, err := r.find(p.From)
+	from, err := r.findBut(p.From, p.Channel)
 	if err != nil {
 		return nil, err
 	}

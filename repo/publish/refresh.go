@@ -8,6 +8,7 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"sandbox/internal/hint"
+	"sandbox/repo/key"
 )
 
 // Refreshed is what Refresh has done.
@@ -24,9 +25,10 @@ type Expiry struct {
 }
 
 // Refresh renews the timestamp, and every other role that has used up two
-// thirds of its life and whose key is here. It asks for no key but that of the
-// timestamp: it is made to run from cron. A role that has expired already, so
-// that clients refuse the repository, is an error; those that will are named.
+// thirds of its life and whose key was named or lies open. It asks for no
+// passphrase but that of the timestamp: it is made to run from cron. A role that
+// has expired already, so that clients refuse the repository, is an error; those
+// that will are named.
 func (r *Repository) Refresh() (*Refreshed, error) {
 	out, err := r.refresh()
 	if err != nil {
@@ -43,7 +45,7 @@ func (r *Repository) refresh() (*Refreshed, error) {
 		if e.Expires.Sub(now) > lifeOf(e.Role)/3 {
 			continue
 		}
-		if e.Role == metadata.ROOT || !r.chain.can(r.authority(e.Role)) || !r.chain.can(r.authority(metadata.SNAPSHOT)) {
+		if e.Role == metadata.ROOT || !r.usable(e.Role) || !r.usable(metadata.SNAPSHOT) {
 			out.Expiring = append(out.Expiring, e)
 			continue
 		}
@@ -54,8 +56,11 @@ func (r *Repository) refresh() (*Refreshed, error) {
 		r.dirty[e.Role] = true
 		out.Renewed = append(out.Renewed, e.Role)
 	}
+	if err := r.catchUp(out); err != nil {
+		return nil, err
+	}
 	// The snapshot goes along with every role.
-	if snapshot && !slices.Contains(out.Renewed, metadata.SNAPSHOT) {
+	if (snapshot || len(r.dirty) > 0) && !slices.Contains(out.Renewed, metadata.SNAPSHOT) {
 		out.Renewed = append(out.Renewed, metadata.SNAPSHOT)
 	}
 	if err := r.prepareTimestamp(); err != nil {
@@ -71,6 +76,33 @@ func (r *Repository) refresh() (*Refreshed, error) {
 		}
 	}
 	return out, nil
+}
+
+// catchUp makes catalogues right that a publisher could not sign, when their
+// key is here.
+func (r *Repository) catchUp(out *Refreshed) error {
+	for _, role := range append(binNames(r.bins), metadata.SNAPSHOT) {
+		if !r.usable(role) {
+			return nil
+		}
+	}
+	before := len(r.dirty)
+	if err := r.catalogue(nil); err != nil {
+		return err
+	}
+	if len(r.dirty) > before {
+		out.Renewed = append(out.Renewed, "catalogue")
+	}
+	return nil
+}
+
+// usable reports whether a role can be signed without a question: with keys that
+// were named for this run, or that need no passphrase.
+func (r *Repository) usable(role string) bool {
+	signers, err := r.chain.signers(r.authority(role))
+	return err == nil && !slices.ContainsFunc(signers, func(s key.Signer) bool {
+		return !key.Ready(s) && !slices.Contains(r.chain.given, s)
+	})
 }
 
 func (r *Repository) prepareTimestamp() error {
