@@ -132,15 +132,14 @@ func writeComments(b *bytes.Buffer, indent string, t fileType) {
 	}
 }
 
-// mimeDatabase is what update-mime-database would make of all packages: no
-// program is run at an installation, so it is written here, in the older of its
-// two forms, which all readers know. File names are relative to share/mime.
+// mimeDatabase is what update-mime-database would make of all packages, as far as
+// we let packages go: no program is run at an installation, so it is written here.
+// File names are relative to share/mime.
 func mimeDatabase(all []fileType) map[string][]byte {
 	if len(all) == 0 {
 		return nil
 	}
 	files := map[string][]byte{}
-	var names, parents, globs2, globs []string
 	for _, t := range all {
 		name := strings.ToLower(t.name) + ".xml"
 		if _, twice := files[name]; twice {
@@ -151,21 +150,8 @@ func mimeDatabase(all []fileType) map[string][]byte {
 		writeComments(&b, "  ", t)
 		b.WriteString("</mime-type>\n")
 		files[name] = b.Bytes()
-		names = append(names, t.name)
-		for _, p := range t.parents {
-			parents = append(parents, t.name+" "+p)
-		}
-		for _, g := range t.globs {
-			globs2 = append(globs2, fmt.Sprintf("%d:%s:%s", mimeWeight, t.name, g))
-			globs = append(globs, t.name+":"+g)
-		}
 	}
-	for name, lines := range map[string][]string{"types": names, "subclasses": parents, "globs2": globs2, "globs": globs} {
-		slices.Sort(lines)
-		if lines = slices.Compact(lines); len(lines) > 0 {
-			files[name] = []byte(strings.Join(lines, "\n") + "\n")
-		}
-	}
+	files["mime.cache"] = mimeBinary(all)
 	return files
 }
 
