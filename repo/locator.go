@@ -28,8 +28,8 @@ type Frame struct {
 	Objects []Piece
 }
 
-// Piece is an object in a frame, or a part of an object that is too large for
-// one. Between pieces there may be bytes that concern other trees.
+// Piece is an object in a frame, or a part of an object that is spread over
+// several. Between pieces there may be bytes that concern other trees.
 type Piece struct {
 	Object Digest
 	Off    int64 // in the unpacked frame

@@ -2,7 +2,7 @@
 //
 // A pack is nothing but zstd frames, one after the other, each of which unpacks
 // on its own; what lies where is in a repo.Locator. A file of 256 KiB or more
-// has a frame for itself, and one for every 64 MiB where it is larger. Smaller
+// has a frame for itself, and one for every 16 MiB where it is larger. Smaller
 // files share frames of at most 256 KiB, in the order in which they are given,
 // so that files of one directory compress each other. A client fetches ranges
 // of whole frames; an update of one small file costs one frame.

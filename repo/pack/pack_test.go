@@ -92,7 +92,7 @@ func locator(packs []Pack) *repo.Locator {
 func TestWriteAndRead(t *testing.T) {
 	var objects []Object
 	want := map[repo.Digest][]byte{}
-	for i, size := range []int{1, 100, 300_000, 5, 200_000, 100_000, small, small - 1, small + 1, 5 << 20, 7, 9, repo.MaxFrame + 12345, 3} {
+	for i, size := range []int{1, 100, 300_000, 5, 200_000, 100_000, small, small - 1, small + 1, 5 << 20, 7, 9, large, large + 1, 4, 3*large + 12345, 3} {
 		data := content(size, uint64(i))
 		objects = append(objects, object(data))
 		want[repo.Sum(data)] = data
@@ -138,8 +138,8 @@ func TestPlan(t *testing.T) {
 		{"up to the limit", "[0 1] [2]", sized(128*kb, 128*kb, 1)},
 		{"large ones do not", "[0 2] [1]", sized(10, 256*kb, 10)},
 		{"one byte less is small", "[0 1]", sized(1, 256*kb-1)},
-		{"as large as a frame", "[0]", sized(repo.MaxFrame)},
-		{"larger", "[0]1/2 [0]2/2 [1]", sized(repo.MaxFrame+1, 5)},
+		{"as large as a frame", "[0]", sized(large)},
+		{"larger", "[0]1/2 [0]2/2 [1]", sized(large+1, 5)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			frames, err := plan(c.objects)
@@ -199,7 +199,7 @@ func TestWriteNothing(t *testing.T) {
 
 func TestWriteFails(t *testing.T) {
 	small1, big := content(1000, 1), content(300_000, 2)
-	huge := make([]byte, repo.MaxFrame+10)
+	huge := make([]byte, large+10)
 	lying := func(o Object, data []byte) Object {
 		o.Open = object(data).Open
 		return o
@@ -217,9 +217,9 @@ func TestWriteFails(t *testing.T) {
 		{"large file changed", "changed", lying(object(big), content(300_000, 9)), sink},
 		{"large file grew", "changed", lying(object(big), append(content(300_000, 2), 'x')), sink},
 		{"large file shrank", "changed", lying(object(big), big[:len(big)-1]), sink},
-		{"huge file changed", "changed", lying(object(huge), append(make([]byte, repo.MaxFrame+9), 1)), sink},
-		{"huge file grew", "changed", lying(object(huge), make([]byte, repo.MaxFrame+11)), sink},
-		{"huge file shrank", "EOF", lying(object(huge), huge[:repo.MaxFrame+5]), sink},
+		{"huge file changed", "changed", lying(object(huge), append(make([]byte, large+9), 1)), sink},
+		{"huge file grew", "changed", lying(object(huge), make([]byte, large+11)), sink},
+		{"huge file shrank", "EOF", lying(object(huge), huge[:large+5]), sink},
 		{"file cannot be opened", "broken", Object{repo.Sum(small1), 1000, func() (io.ReadCloser, error) { return nil, broken }}, sink},
 		{"huge file cannot be opened", "broken", Object{repo.Sum(huge), int64(len(huge)), func() (io.ReadCloser, error) { return nil, broken }}, sink},
 		{"no pack", "broken", object(small1), func(int) (io.Writer, error) { return nil, broken }},

@@ -19,6 +19,11 @@ const (
 	// file has its own.
 	small = 256 << 10
 
+	// large is what one frame takes of a file. The format allows 64 MiB;
+	// several frames are packed at a time, and one that was interrupted is
+	// fetched again sooner.
+	large = 16 << 20
+
 	// Split is the length from which on a pack gets no further object.
 	Split = 256 << 20
 )
@@ -44,7 +49,7 @@ func plan(objects []Object) ([]frame, error) {
 		}
 		seen[o.Digest] = true
 		switch {
-		case o.Size > repo.MaxFrame:
+		case o.Size > large:
 			frames = append(frames, parts(i, o.Size)...)
 		case o.Size >= small:
 			frames = append(frames, frame{objects: []int{i}, size: o.Size})
@@ -60,11 +65,11 @@ func plan(objects []Object) ([]frame, error) {
 }
 
 func parts(object int, size int64) []frame {
-	n := int((size + repo.MaxFrame - 1) / repo.MaxFrame)
+	n := int((size + large - 1) / large)
 	var out []frame
 	for p := range n {
-		off := int64(p) * repo.MaxFrame
-		out = append(out, frame{objects: []int{object}, off: off, size: min(repo.MaxFrame, size-off), part: p + 1, parts: n})
+		off := int64(p) * large
+		out = append(out, frame{objects: []int{object}, off: off, size: min(large, size-off), part: p + 1, parts: n})
 	}
 	return out
 }

@@ -46,9 +46,8 @@ type writer struct {
 	sum   hash.Hash
 }
 
-// maxInFlight bounds the bytes of frames between reading and writing: two of
-// the largest, and many small ones.
-const maxInFlight = 3 * repo.MaxFrame
+// maxInFlight bounds the bytes of frames between reading and writing.
+const maxInFlight = 6 * large
 
 // A job is a frame on its way: done gives what is to be written.
 type job struct {
