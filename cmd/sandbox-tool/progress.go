@@ -21,6 +21,7 @@ type progress struct {
 	painted bool
 	last    time.Time
 	now     func() time.Time
+	pace    pace
 }
 
 func newProgress(f *os.File) *progress {

@@ -39,6 +39,12 @@ func newRoot() *cobra.Command {
 		}
 	}
 	root.AddCommand(
+		searchCommand(),
+		infoCommand(),
+		installCommand(),
+		updateCommand(),
+		downloadCommand(),
+		remoteCommand(),
 		initCommand(),
 		lintCommand(),
 		buildCommand(),

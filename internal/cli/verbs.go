@@ -14,12 +14,13 @@ type Group string
 
 const (
 	Run     Group = "Run"
+	Install Group = "Install"
 	Package Group = "Package"
 	Ask     Group = "Ask and learn"
 )
 
 // Groups in the order of the overview.
-var Groups = [...]Group{Run, Package, Ask}
+var Groups = [...]Group{Run, Install, Package, Ask}
 
 // Value says what an argument or a flag's value names; completion is made from it.
 type Value uint8
@@ -164,6 +165,12 @@ started.`,
 the keys. Leaving it leaves the apps running. NO_COLOR=1 shows it without colours.`,
 	},
 
+	{Name: "search", Binary: Tool, Group: Install, Usage: "[FLAGS] [WORD…]", Summary: "find apps that the remotes offer"},
+	{Name: "info", Binary: Tool, Group: Install, Usage: "[FLAGS] APP", Summary: "show what an app may do before it is installed"},
+	{Name: "install", Binary: Tool, Group: Install, Usage: "[FLAGS] APP…", Summary: "install apps"},
+	{Name: "update", Binary: Tool, Group: Install, Usage: "[FLAGS] [APP…]", Summary: "update apps; what asks for more is held"},
+	{Name: "download", Binary: Tool, Group: Install, Usage: "[FLAGS] APP…", Summary: "put apps into a file for a machine without a network"},
+	{Name: "remote", Binary: Tool, Group: Install, Usage: "list|add|show|modify|remove", Summary: "choose where apps come from"},
 	{Name: "init", Binary: Tool, Group: Package, Usage: "[ID]", Summary: "write a manifest to start from"},
 	{Name: "lint", Binary: Tool, Group: Package, Usage: "[FLAGS] [DIR|FILE]", Summary: "check a manifest and explain what is wrong"},
 	{Name: "build", Binary: Tool, Group: Package, Usage: "[FLAGS] [DIR]", Summary: "make a bundle from a manifest and its sources"},

@@ -152,7 +152,7 @@ func (p *planner) take(ctx context.Context, offer *Offer, old *store.Record, exp
 	if old != nil {
 		s.Explicit = explicit || old.Explicit
 	}
-	if len(offer.Origin.stale()) > 0 {
+	if len(offer.Origin.Stale()) > 0 {
 		s.Needs |= NeedExpired
 	}
 	if err := p.complete(ctx, s); err != nil {
@@ -236,14 +236,6 @@ func (p *planner) runtime(ctx context.Context, s *Step) error {
 		}
 	}
 	return hint.With(fmt.Errorf("cannot install %s: its runtime %s: %w", s.Release.Ref.ID, manifest.RuntimeRef{ID: want.ID, Channel: want.Channel}, ErrNotOffered), "add the remote that has it")
-}
-
-// stale is what had expired and was taken all the same.
-func (o *Origin) stale() []string {
-	if o.view == nil {
-		return nil
-	}
-	return o.view.Stale()
 }
 
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"sandbox/internal/hint"
 	"sandbox/repo/remote"
@@ -39,12 +40,34 @@ func (o *Origin) Label() string {
 	return o.Root
 }
 
+// Dir is where its trust is kept.
+func (o *Origin) Dir() string { return o.dir }
+
+// Checked is when it was last asked and all was well; zero when never.
+func (o *Origin) Checked() time.Time {
+	if o.view != nil && !o.view.Checked().IsZero() {
+		return o.view.Checked()
+	}
+	return trust.LastChecked(o.dir)
+}
+
+// Stale lists what of its metadata had expired and was taken all the same.
+func (o *Origin) Stale() []string {
+	if o.view == nil {
+		return nil
+	}
+	return o.view.Stale()
+}
+
 func (o *Origin) close() {
 	if c, ok := o.src.(io.Closer); ok {
 		c.Close()
 	}
 	o.src = nil
 }
+
+// Origins are the configured remotes, the most preferred first.
+func (c *Client) Origins() ([]*Origin, error) { return c.load() }
 
 // load lists the remotes once: the store's own, then those of the machine whose
 // names it does not use itself.

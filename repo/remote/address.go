@@ -75,6 +75,9 @@ func (a Address) Dir() string {
 	return a.u.Path
 }
 
+// Insecure reports that others on the way can see what is asked for.
+func (a Address) Insecure() bool { return a.u != nil && a.u.Scheme == "http" }
+
 // MarshalText and UnmarshalText are String and ParseAddress; no text is no address.
 func (a Address) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 

@@ -181,3 +181,12 @@ func StoredRoot(dir string) (*Root, error) {
 	}
 	return ReadRoot(data)
 }
+
+// LastChecked is when a remote was last asked and all was well; zero when never.
+func LastChecked(dir string) time.Time {
+	st, err := (&Repository{opt: Options{Dir: dir}}).readState()
+	if err != nil {
+		return time.Time{}
+	}
+	return st.Checked
+}

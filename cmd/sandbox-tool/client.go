@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sandbox/internal/cli"
+	"sandbox/internal/disk"
+	"sandbox/internal/hint"
+	"sandbox/manifest"
+	"sandbox/repo"
+	"sandbox/repo/client"
+	"sandbox/repo/store"
+)
+
+// clientFlags are of every verb that asks repositories.
+type clientFlags struct {
+	system bool
+	json   bool
+}
+
+func (o *clientFlags) add(c *cobra.Command) {
+	c.Flags().BoolVar(&o.system, "system", false, "the store of the whole machine (root)")
+	c.Flags().BoolVar(&o.json, "json", false, "print JSON")
+}
+
+// open opens the user's own store, or the machine's, to be changed. The exports
+// follow every change.
+func (o *clientFlags) open(p *progress) (*client.Client, func(), error) {
+	home, err := disk.Home()
+	if err != nil {
+		return nil, nil, err
+	}
+	dirs := disk.UserDirs(os.Getenv, home)
+	dir := store.UserDir(dirs)
+	if o.system {
+		if os.Geteuid() != 0 {
+			return nil, nil, hint.With(fmt.Errorf("cannot change the store of the machine: you are not root"), "leave --system out to use your own")
+		}
+		dir = store.SystemDir()
+	}
+	s, err := store.Open(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.Waiting = func(h store.Holder) { p.clear(); cli.Note(p.w, "waiting: %s is changing the store", h) }
+	c := &client.Client{Store: s, Progress: p.event}
+	if !o.system {
+		if machine, err := store.OpenReadOnly(store.SystemDir()); err == nil {
+			c.Others = []*store.Store{machine}
+		}
+	}
+	c.AfterChange = func(_ context.Context, changed []store.Record) error {
+		p.clear()
+		var ids []manifest.ID
+		for _, r := range changed {
+			ids = append(ids, r.Ref().ID)
+		}
+		syncExports(p.w, o.system, ids...)
+		return nil
+	}
+	return c, func() {
+		c.Close()
+		for _, other := range c.Others {
+			other.Close()
+		}
+		s.Close()
+	}, nil
+}
+
+// event shows what a client is doing.
+func (p *progress) event(e client.Event) {
+	switch {
+	case e.Warning:
+		p.warn(e.Text)
+	case e.Stage == "download":
+		p.bytes(e.Stage, e.Text, e.Done, e.Total)
+	default:
+		p.step(e.Stage, e.Text, e.Done, e.Total)
+	}
+}
+
+// wants reads arguments. A file is not taken for a name: it must be asked for.
+func wants(args []string) ([]client.Want, error) {
+	var all []client.Want
+	for _, a := range args {
+		if looksLikeFile(a) {
+			return nil, cli.Usagef("sandbox install --file "+a, "%q is a file: installing from one must be asked for", a)
+		}
+		w, err := client.ParseWant(a)
+		if err != nil {
+			return nil, cli.Exit(cli.UsageError, err)
+		}
+		all = append(all, w)
+	}
+	return all, nil
+}
+
+func looksLikeFile(arg string) bool {
+	return strings.HasPrefix(arg, "/") || strings.HasPrefix(arg, "./") || strings.HasPrefix(arg, "../") || strings.HasSuffix(arg, ".sandbox")
+}
+
+// size prints bytes for people.
+func size(n int64) string {
+	switch {
+	case n < 1000:
+		return fmt.Sprintf("%d B", n)
+	case n < 1e6:
+		return fmt.Sprintf("%.1f kB", float64(n)/1e3)
+	case n < 1e9:
+		return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+	}
+	return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+}
+
+// age prints how long ago something was.
+func age(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return "just now"
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d minutes ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+}
+
+// completeInstalled completes what is installed.
+func completeInstalled(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return installedWords(func(r store.Record) bool { return true }), cobra.ShellCompDirectiveNoFileComp
+}
+
+func installedWords(want func(store.Record) bool) (words []string) {
+	home, err := disk.Home()
+	if err != nil {
+		return nil
+	}
+	stores, _ := store.Readable(disk.UserDirs(os.Getenv, home))
+	for _, s := range stores {
+		records, _ := s.Records()
+		for _, r := range records {
+			if want(r) {
+				words = append(words, string(r.Ref().ID)+"\t"+r.Release.Version)
+			}
+		}
+		s.Close()
+	}
+	return words
+}
+
+// completeOffered completes what the remotes listed when they were last asked.
+func completeOffered(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	o := clientFlags{}
+	c, done, err := o.open(&progress{w: discard{}, now: time.Now})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer done()
+	list, _ := c.Search(context.Background(), nil, client.SearchOptions{Stored: true})
+	var words []string
+	for _, h := range list.Hits {
+		words = append(words, string(h.Ref.ID)+"\t"+h.Summary)
+	}
+	return words, cobra.ShellCompDirectiveNoFileComp
+}
+
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// releaseRow is a release as --json prints it.
+type releaseRow struct {
+	Ref        repo.Ref  `json:"ref"`
+	N          uint64    `json:"n"`
+	Version    string    `json:"version"`
+	Time       time.Time `json:"time"`
+	Tree       string    `json:"tree"`
+	Runtime    string    `json:"runtime,omitempty"`
+	Publisher  string    `json:"publisher"`
+	EOL        string    `json:"eol,omitempty"`
+	ReplacedBy string    `json:"replaced_by,omitempty"`
+}
+
+func rowOf(r repo.Release) releaseRow {
+	return releaseRow{r.Ref, r.N, r.Version, r.Time, r.Tree.String(), r.Runtime.String(), publisherOf(r.Publisher.Key), r.EOL, r.ReplacedBy}
+}
