@@ -304,7 +304,7 @@ func TestStartedByOtherTools(t *testing.T) {
 	wants(t, script(t, h, `setsid -w "$SANDBOX" "$@" 'exit 6'; echo $?`, line...), 0, "6\n")
 	// What the caller ignores does not reach the app: nohup, and a script's
 	// background, which ^C leaves alone.
-	const ignoring = `"$SANDBOX" "$@" 'echo up; sleep 1; echo alive' >out & until grep -q up out; do sleep 0.05; done; kill -%s $!; wait $!; echo $?; cat out`
+	const ignoring = `rm -f out; "$SANDBOX" "$@" 'echo up; sleep 1; echo alive' >out & until grep -qs up out; do sleep 0.05; done; kill -%s $!; wait $!; echo $?; cat out`
 	wants(t, script(t, h, "trap '' HUP; "+fmt.Sprintf(ignoring, "HUP"), line...), 0, "0\nup\nalive\n")
 	wants(t, script(t, h, fmt.Sprintf(ignoring, "INT"), line...), 0, "0\nup\nalive\n")
 	wants(t, script(t, h, fmt.Sprintf(ignoring, "QUIT"), line...), 0, "0\nup\nalive\n")

@@ -183,6 +183,35 @@ func TestCallersDescriptorsServeWhenTheTerminalCannotBeOpenedAgain(t *testing.T)
 	}
 }
 
+// A supervisor is continued while it finishes: whoever killed its app sends the
+// signal, in case it had stopped with it.
+func TestContinuedWhileItFinishes(t *testing.T) {
+	outer, _, relay := attach(t, true)
+	cooked := func() bool {
+		now, err := unix.IoctlGetTermios(int(outer.Slave.Fd()), unix.TCGETS)
+		return err == nil && now.Lflag&unix.ICANON != 0
+	}
+	if cooked() {
+		t.Fatal("the terminal was not taken")
+	}
+	entered, busy := make(chan struct{}), make(chan struct{})
+	relay.post(func() { close(entered); <-busy })
+	<-entered
+	finished := make(chan error)
+	go func() { finished <- relay.Finish() }()
+	for len(relay.commands) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	relay.post(relay.reconsider) // as SIGCONT does
+	close(busy)
+	if err := <-finished; err != nil {
+		t.Error(err)
+	}
+	if !cooked() {
+		t.Error("the terminal was not restored")
+	}
+}
+
 func TestRelayThatWasNeverStarted(t *testing.T) {
 	outer := newPty(t)
 	fd := int(outer.Slave.Fd())

@@ -137,7 +137,7 @@ func (r *Relay) Finish() error {
 				r.write(r.filter.Close(r.buf))
 				r.settle()
 			}
-			r.reading, r.quit = false, true
+			r.reading, r.wanted, r.quit = false, false, true // a SIGCONT that comes late takes nothing back
 			err = r.user.restore(true)
 		})
 		<-r.done
@@ -221,7 +221,7 @@ func (r *Relay) release() {
 // reconsider follows a change of the terminal's foreground group that happened
 // without us: a supervisor stopped from outside and continued by the shell.
 func (r *Relay) reconsider() {
-	if r.suspended || r.master < 0 || r.isAborted() {
+	if r.suspended || r.quit || r.master < 0 || r.isAborted() {
 		return
 	}
 	foreground := r.user.foreground()
