@@ -81,6 +81,9 @@ func (s *supervisor) holdHome(own string) error {
 		s.warn("waiting: a snapshot of the app's home is being taken or restored")
 		err = disk.WaitShared(fd)
 	}
+	if err == nil {
+		err = disk.PassGate(fd)
+	}
 	if err != nil {
 		return fmt.Errorf("cannot lock the app's home: %w", err)
 	}

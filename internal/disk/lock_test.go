@@ -56,3 +56,32 @@ func TestReaderCannotLockExclusively(t *testing.T) {
 		t.Fatalf("an exclusive lock by a reader: %v", err)
 	}
 }
+
+// Nobody passes a closed gate, and who has passed it stays behind it.
+func TestGate(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	instance, late, copier := opened(t, path, unix.O_RDWR), opened(t, path, unix.O_RDWR), opened(t, path, unix.O_RDWR)
+	for _, step := range []struct {
+		what string
+		got  error
+		want error
+	}{
+		{"an instance begins", TryShared(instance), nil},
+		{"it passes", PassGate(instance), nil},
+		{"the gate is closed behind it", CloseGate(copier), nil},
+		{"it is still there", TryBehind(copier), ErrLocked},
+		{"another must wait", TryShared(late), ErrLocked},
+		{"it ends", Unlock(instance), nil},
+		{"nobody is there", TryBehind(copier), nil},
+		{"another must wait still", TryShared(late), ErrLocked},
+		{"the gate is opened", Unlock(copier), nil},
+		{"another passes", TryShared(late), nil},
+	} {
+		if !errors.Is(step.got, step.want) {
+			t.Errorf("%s: %v, want %v", step.what, step.got, step.want)
+		}
+	}
+}

@@ -169,6 +169,9 @@ func (s *opened) names(name string) ([]string, error) {
 
 // Names lists an open directory, in no order.
 func Names(dir int) ([]string, error) {
+	if _, err := unix.Seek(dir, 0, unix.SEEK_SET); err != nil { // it may have been listed before
+		return nil, os.NewSyscallError("lseek", err)
+	}
 	var list []string
 	buf := make([]byte, 8192)
 	for {
