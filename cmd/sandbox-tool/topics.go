@@ -7,6 +7,7 @@ import (
 	"sandbox/repo"
 	"sandbox/repo/bundle"
 	"sandbox/repo/export"
+	"sandbox/repo/publish"
 	"sandbox/runtime"
 )
 
@@ -20,6 +21,7 @@ func topics() []topic {
 		{"manifest", "every key of sandbox.toml", manifest.Reference},
 		{"permissions", "every permission and what it exposes", permissions.Reference},
 		{"packaging", "how a program becomes a bundle", bundle.Reference},
+		{"publishing", "keys, repositories, and how they are kept", publish.Reference},
 		{"exports", "what apps show outside their sandbox, and who has which name", export.Reference},
 		{"format", "what lies in a repository, byte by byte", repo.Reference},
 		{"machine", "what a machine must offer, and how to lift what is missing", runtime.DoctorPage},

@@ -101,6 +101,9 @@ func (r *Repository) seal() (files []metaFileData, timestamp []byte, err error) 
 	now := r.now()
 	roles := slices.DeleteFunc(slices.Sorted(maps.Keys(r.dirty)), func(role string) bool { return slices.Contains(topRoles, role) })
 	if r.dirty[metadata.TARGETS] {
+		if err := checkDelegations(r.targets.Signed.Delegations, r.bins); err != nil {
+			return nil, nil, err
+		}
 		roles = append(roles, metadata.TARGETS) // after those it delegates to
 	}
 	for _, role := range roles {
@@ -146,7 +149,11 @@ func signed[T metadata.Roles](r *Repository, role string, m *metadata.Metadata[T
 	if err := sign(m, signers); err != nil {
 		return nil, err
 	}
-	return encode(m)
+	data, err := encode(m)
+	if err == nil {
+		err = checkSize(role, len(data))
+	}
+	return data, err
 }
 
 func encode[T metadata.Roles](m *metadata.Metadata[T]) ([]byte, error) {

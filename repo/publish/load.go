@@ -84,6 +84,9 @@ func checkThreshold(a authority) error {
 	if a.threshold < 1 || a.threshold > len(a.keys) {
 		return hint.With(fmt.Errorf("role %q has %d keys and needs %d of them", a.role, len(a.keys), a.threshold), "a role needs at least one key, and no more than it has")
 	}
+	if len(a.keys) > maxRoleKeys {
+		return fmt.Errorf("role %q has %d keys, and clients read %d", a.role, len(a.keys), maxRoleKeys)
+	}
 	return nil
 }
 

@@ -231,7 +231,7 @@ func ReadRoot(path string) (Root, error) {
 		err = checkRoles(&m.Signed)
 	}
 	if err != nil {
-		return Root{}, fmt.Errorf("cannot read the root %q: %w", path, err)
+		return Root{}, hint.With(fmt.Errorf("cannot read the root %q: %w", path, err), "'sandbox repo rotate --out FILE' writes one")
 	}
 	return Root{m}, nil
 }

@@ -1,0 +1,8 @@
+package publish
+
+import _ "embed"
+
+// Reference is the page for those who publish.
+//
+//go:embed PUBLISH.md
+var Reference string
