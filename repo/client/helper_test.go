@@ -2,13 +2,15 @@ package client
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
-	"sandbox/repo"
+	"sandbox/internal/testenv"
 	"sandbox/repo/remote"
 	"sandbox/repo/repotest"
 	"sandbox/repo/store"
@@ -182,4 +184,13 @@ func held(p *Plan, id string) string {
 	return ""
 }
 
-var _ = repo.Ref{}
+// smallDisk is a file system of its own.
+func smallDisk(t *testing.T, bytes int) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("small", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=700", bytes)); err != nil {
+		testenv.Skip(t, "needs to mount a tmpfs: %v", err)
+	}
+	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
+	return dir
+}

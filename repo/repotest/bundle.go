@@ -122,6 +122,24 @@ const (
 	partSize  = 64 << 20
 )
 
+// Pack stores the objects of a bundle in one pack of frames.
+func (r *Repo) Pack(b Bundle) ([]byte, *repo.Locator) {
+	packed, l := b.pack()
+	if len(packed) > 0 {
+		r.Files[repo.PackPath(l.Packs[0].Digest)] = packed
+	}
+	return packed, l
+}
+
+// Zstd compresses bytes as one frame.
+func Zstd(plain []byte) []byte {
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
+	if err != nil {
+		panic(err)
+	}
+	return e.EncodeAll(plain, nil)
+}
+
 // pack writes the objects of a bundle into one pack of frames.
 func (b Bundle) pack() ([]byte, *repo.Locator) {
 	var packed []byte
@@ -214,10 +232,7 @@ func (r *Repo) Target(b Bundle, n uint64) Doc {
 		panic(err)
 	}
 	r.Trees[ref.String()] = tree
-	packed, l := b.pack()
-	if len(packed) > 0 {
-		r.Files[repo.PackPath(l.Packs[0].Digest)] = packed
-	}
+	packed, l := r.Pack(b)
 	locator, err := repo.EncodeLocator(l)
 	if err != nil {
 		panic(err)
@@ -244,4 +259,40 @@ func (r *Repo) Target(b Bundle, n uint64) Doc {
 		"eol": b.EOL, "replaced_by": b.ReplacedBy, "deltas": []any{},
 		"publisher": Doc{"key": base64.StdEncoding.EncodeToString(r.Publisher.Public()), "sig": base64.StdEncoding.EncodeToString(r.Publisher.Sign(signed))},
 	})
+}
+
+// Replace gives a target another tree and locator, as somebody who may sign
+// would.
+func (r *Repo) Replace(target Doc, ref repo.Ref, n uint64, t *repo.Tree, l *repo.Locator) {
+	stored, err := repo.EncodeTree(t)
+	if err != nil {
+		panic(err)
+	}
+	locator, err := repo.EncodeLocator(l)
+	if err != nil {
+		panic(err)
+	}
+	r.Files[repo.TreePath(repo.Sum(stored))] = stored
+	r.Files[repo.LocatorPath(repo.Sum(locator))] = locator
+	target["length"], target["hashes"] = len(stored), Doc{"sha256": repo.Sum(stored).String()}
+	custom := target["custom"].(Doc)
+	custom["locator"] = Doc{"sha256": repo.Sum(locator).String(), "length": len(locator)}
+	custom["installed"] = t.Size
+	r.Resign(target, ref, n)
+}
+
+// Resign puts the publisher's signature over what a target names now.
+func (r *Repo) Resign(target Doc, ref repo.Ref, n uint64) {
+	tree, err := repo.ParseDigest(target["hashes"].(Doc)["sha256"].(string))
+	if err != nil {
+		panic(err)
+	}
+	text := repo.Release{Ref: ref, N: n, Tree: tree}.SignedText()
+	target["custom"].(Doc)["publisher"].(Doc)["sig"] = base64.StdEncoding.EncodeToString(r.Publisher.Sign(text))
+}
+
+// Put gives a target other bytes to name.
+func (r *Repo) Put(target Doc, data []byte) {
+	r.Files[repo.TreePath(repo.Sum(data))] = data
+	target["length"], target["hashes"] = len(data), Doc{"sha256": repo.Sum(data).String()}
 }

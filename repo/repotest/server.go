@@ -2,7 +2,6 @@ package repotest
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -155,7 +154,7 @@ func NoRanges(w http.ResponseWriter, r *http.Request, data []byte) bool {
 // Redirect leads to another address; %s stands for the path.
 func Redirect(to string) Hook {
 	return func(w http.ResponseWriter, r *http.Request, _ []byte) bool {
-		w.Header().Set("Location", fmt.Sprintf(to, r.URL.Path))
+		w.Header().Set("Location", strings.ReplaceAll(to, "%s", r.URL.Path))
 		w.WriteHeader(http.StatusFound)
 		return true
 	}
