@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -29,8 +30,17 @@ func newCompressor() (*compressor, error) {
 	return &compressor{z: z}, err
 }
 
+// buffers are for packed bytes: who has written them gives them back.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func takeBuffer() *bytes.Buffer {
+	b := buffers.Get().(*bytes.Buffer)
+	b.Reset()
+	return b
+}
+
 // whole packs a frame of whole objects.
-func (c *compressor) whole(f *frame, objects []Object) ([]byte, error) {
+func (c *compressor) whole(f *frame, objects []Object) (*bytes.Buffer, error) {
 	if len(f.objects) == 1 && f.size > small {
 		return c.stream(&objects[f.objects[0]])
 	}
@@ -47,12 +57,15 @@ func (c *compressor) whole(f *frame, objects []Object) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return c.z.EncodeAll(c.buf, nil), nil
+	out := takeBuffer()
+	out.Grow(len(c.buf)/2 + 1024)
+	out.Write(c.z.EncodeAll(c.buf, out.AvailableBuffer()))
+	return out, nil
 }
 
-func (c *compressor) stream(o *Object) ([]byte, error) {
-	var out bytes.Buffer
-	c.z.ResetContentSize(&out, o.Size)
+func (c *compressor) stream(o *Object) (*bytes.Buffer, error) {
+	out := takeBuffer()
+	c.z.ResetContentSize(out, o.Size)
 	err := o.read(func(r io.Reader) error {
 		_, err := io.Copy(c.z, r)
 		return err
@@ -61,19 +74,17 @@ func (c *compressor) stream(o *Object) ([]byte, error) {
 		c.z.Reset(nil)
 		return nil, err
 	}
-	err = c.z.Close()
-	return out.Bytes(), err
+	return out, c.z.Close()
 }
 
 // part packs bytes that were read before.
-func (c *compressor) part(data []byte) ([]byte, error) {
-	var out bytes.Buffer
-	c.z.ResetContentSize(&out, int64(len(data)))
+func (c *compressor) part(data []byte) (*bytes.Buffer, error) {
+	out := takeBuffer()
+	c.z.ResetContentSize(out, int64(len(data)))
 	if _, err := c.z.Write(data); err != nil {
 		return nil, err
 	}
-	err := c.z.Close()
-	return out.Bytes(), err
+	return out, c.z.Close()
 }
 
 // read opens the object, lets use read it to its end and compares the digest.

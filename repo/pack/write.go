@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -47,17 +48,29 @@ type writer struct {
 }
 
 // maxInFlight bounds the bytes of frames between reading and writing.
-const maxInFlight = 6 * large
+const maxInFlight = 4 * large
+
+// partsOfFiles are buffers for what is read in order.
+var partsOfFiles sync.Pool
+
+func takePart(size int64) []byte {
+	if b, ok := partsOfFiles.Get().(*[large]byte); ok {
+		return b[:size]
+	}
+	return new([large]byte)[:size]
+}
+
+func givePart(b []byte) { partsOfFiles.Put((*[large]byte)(b[:large])) }
 
 // A job is a frame on its way: done gives what is to be written.
 type job struct {
 	f    *frame
-	data []byte // of a part: its bytes
+	data []byte // of a part: its bytes, from takePart
 	done chan result
 }
 
 type result struct {
-	packed []byte
+	packed *bytes.Buffer
 	err    error
 }
 
@@ -96,7 +109,8 @@ func (w *writer) run(parent context.Context, workers int) error {
 			return context.Cause(ctx)
 		}
 		if r.err == nil {
-			r.err = w.write(j.f, r.packed)
+			r.err = w.write(j.f, r.packed.Bytes())
+			buffers.Put(r.packed)
 		}
 		if r.err != nil {
 			return r.err
@@ -134,7 +148,7 @@ func (w *writer) feed(ctx context.Context, room *budget, todo, order chan<- *job
 				}
 				sum = newCheck(o)
 			}
-			j.data = make([]byte, j.f.size)
+			j.data = takePart(j.f.size)
 			if _, err := io.ReadFull(io.TeeReader(in, sum), j.data); err != nil {
 				return fmt.Errorf("object %s: %w", o.Digest.Short(), err)
 			}
@@ -170,7 +184,7 @@ func (w *writer) work(ctx context.Context, todo <-chan *job) error {
 		var r result
 		if j.f.parts > 0 {
 			r.packed, r.err = c.part(j.data)
-			j.data = nil
+			givePart(j.data)
 		} else {
 			r.packed, r.err = c.whole(j.f, w.objects)
 		}
