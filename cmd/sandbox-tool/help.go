@@ -93,7 +93,7 @@ func helpCommand() *cobra.Command {
 		writeHelp(found)
 		return nil
 	})
-	c.Args = between(0, 2)
+	c.Args = between(0, 3)
 	c.Long = "Topics: " + strings.Join(topicNames(), ", ") + "."
 	c.ValidArgsFunction = func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {

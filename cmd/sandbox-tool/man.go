@@ -69,12 +69,22 @@ func verbPage(c *cobra.Command) string {
 	if takesArguments(c) {
 		commandPart(&b, c, "SYNOPSIS")
 	}
-	for _, sub := range c.Commands() {
-		commandPart(&b, sub, strings.ToUpper(sub.Name()))
-	}
+	subPages(&b, c, "")
 	exitPart(&b)
 	b.WriteString(".SH SEE ALSO\n.BR sandbox (1)\n")
 	return b.String()
+}
+
+// subPages are the verbs below a verb, with those below them.
+func subPages(b *strings.Builder, c *cobra.Command, above string) {
+	for _, sub := range c.Commands() {
+		heading := strings.TrimSpace(above + " " + strings.ToUpper(sub.Name()))
+		if sub.HasSubCommands() {
+			subPages(b, sub, heading)
+			continue
+		}
+		commandPart(b, sub, heading)
+	}
 }
 
 // commandPart is what one types, what it does, and its flags.

@@ -107,6 +107,9 @@ func TestPackagerSession(t *testing.T) {
 	if out := p.ok("repo", "gc", "--now"); !strings.Contains(out, "man/") {
 		t.Errorf("gc printed %q", out)
 	}
+	if out := p.ok("repo", "set", "--title", "Another", "--keep", "3"); out != p.Dir+"/repo/repo.sandboxremote" || !strings.Contains(e2e.Read(out), "Another") {
+		t.Errorf("repo set printed %q", out)
+	}
 	p.ok("repo", "rotate")
 	if _, err := os.Stat(filepath.Join(p.Dir, "repo/2.root.json")); err != nil {
 		t.Error(err)
@@ -310,7 +313,7 @@ func TestRepoServe(t *testing.T) {
 
 // The page names every verb and flag that one needs to begin with.
 func TestPublishingPage(t *testing.T) {
-	for _, word := range []string{"key create", "repo init", "repo refresh", "repo gc", "repo serve", "repo rotate", "repo sign", "repo show",
+	for _, word := range []string{"key create", "repo init", "repo refresh", "repo gc", "repo serve", "repo rotate", "repo sign", "repo show", "repo set",
 		"repo publisher add", "repo publisher remove", "publish --repo", "promote", "retract", "eol", "--passphrase-file", passphraseVariable, "--author", "--keep", "--timestamp-days"} {
 		if !strings.Contains(publish.Reference, word) {
 			t.Errorf("PUBLISH.md does not name %q", word)

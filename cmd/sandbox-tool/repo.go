@@ -23,7 +23,7 @@ func repoCommand() *cobra.Command {
 	c := parent("repo")
 	c.Long = `A repository is a directory of plain files that any web server carries. DIR is that
 directory; without it, $SANDBOX_REPO. 'sandbox help publishing' is a tour.`
-	c.AddCommand(repoInitCommand(), repoShowCommand(), repoRefreshCommand(), repoGCCommand(), repoServeCommand(),
+	c.AddCommand(repoInitCommand(), repoShowCommand(), repoSetCommand(), repoRefreshCommand(), repoGCCommand(), repoServeCommand(),
 		repoRotateCommand(), repoSignCommand(), repoPublisherCommand())
 	return c
 }
@@ -270,8 +270,55 @@ func repoShowCommand() *cobra.Command {
 	c.ValidArgsFunction = dirsOnly
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		o := dirFlags{json: asJSON}
-		return o.with(c, args, func(r *publish.Repository, _ *progress) error { return showRepo(c.OutOrStdout(), r, asJSON) })
+		dir, err := dirOf(args)
+		if err != nil {
+			return err
+		}
+		r, err := publish.Open(c.Context(), dir, publish.Options{ReadOnly: true})
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		return showRepo(c.OutOrStdout(), r, asJSON)
+	}
+	return c
+}
+
+func repoSetCommand() *cobra.Command {
+	var s publish.Settings
+	var title, url string
+	var days, keep int
+	asJSON := false
+	c := child("set [FLAGS] [DIR]", "change a repository's title, address and habits", between(0, 1), nil)
+	c.ValidArgsFunction = dirsOnly
+	c.Long = "Needs no key. Writes the .sandboxremote file anew and prints its path."
+	f := c.Flags()
+	f.StringVar(&url, "url", "", "`URL`: where users will find it")
+	f.StringVar(&title, "title", "", "`TEXT`: what users see it called")
+	f.StringVar(&s.Name, "name", "", "`NAME`: of the .sandboxremote file")
+	f.IntVar(&days, "timestamp-days", 0, "`N`: how long the repository counts as fresh from the next refresh on, 1 to 90")
+	f.IntVar(&keep, "keep", 0, "`N`: how many releases of a channel stay available from the next one on")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		for name, set := range map[string]func(){
+			"url": func() { s.URL = &url }, "title": func() { s.Title = &title },
+			"timestamp-days": func() { s.TimestampDays = &days }, "keep": func() { s.Keep = &keep },
+		} {
+			if c.Flags().Changed(name) {
+				set()
+			}
+		}
+		o := dirFlags{}
+		return o.with(c, args, func(r *publish.Repository, _ *progress) error {
+			path, err := r.Set(s)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return cli.WriteJSON(c.OutOrStdout(), map[string]string{"remote_file": path})
+			}
+			return safe.Line(c.OutOrStdout(), "%s", path)
+		})
 	}
 	return c
 }

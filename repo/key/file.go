@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -62,7 +63,7 @@ func Create(dir, name string, passphrase []byte) (*File, error) {
 	fail := func(err error) (*File, error) {
 		return nil, fmt.Errorf("cannot create key %q: %w", name, err)
 	}
-	if err := disk.PrivateDir(dir); err != nil {
+	if err := makeDir(dir); err != nil {
 		return fail(err)
 	}
 	public, secret, err := ed25519.GenerateKey(nil)
@@ -94,6 +95,15 @@ func Create(dir, name string, passphrase []byte) (*File, error) {
 	return Load(path)
 }
 
+// makeDir makes a missing directory private. One that is there stays as it is:
+// it may be anything of the user's.
+func makeDir(dir string) error {
+	if st, err := os.Stat(dir); err == nil && st.IsDir() {
+		return nil
+	}
+	return disk.PrivateDir(dir)
+}
+
 func exists(err error, name string) error {
 	if errors.Is(err, fs.ErrExist) {
 		return hint.With(fmt.Errorf("there is one of that name: %w", err), "choose another name; 'sandbox key show %s' prints the one there is", name)
@@ -115,7 +125,8 @@ func writeNew(path string, data []byte, mode os.FileMode) error {
 }
 
 // Load reads a key file without opening the key. A file that others can read or
-// write is refused, sealed or not: somebody else may have put it there.
+// write, or that another user owns, is refused, sealed or not: somebody else may
+// have put it there.
 func Load(path string) (*File, error) {
 	data, err := readPrivate(path)
 	if err != nil {
@@ -144,6 +155,9 @@ func readPrivate(path string) ([]byte, error) {
 	}
 	if st.Mode()&0o077 != 0 {
 		return nil, hint.With(fmt.Errorf("others have access to it (mode %04o)", st.Mode().Perm()), "chmod 600 %s", path)
+	}
+	if sys, ok := st.Sys().(*syscall.Stat_t); ok && int(sys.Uid) != os.Geteuid() && sys.Uid != 0 {
+		return nil, hint.With(fmt.Errorf("it belongs to uid %d", sys.Uid), "use a key of your own, or make the file yours")
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(data) > maxFile {

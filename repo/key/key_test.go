@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"sandbox/internal/hint"
+	"sandbox/internal/testenv"
 )
 
 func TestMain(m *testing.M) {
@@ -118,6 +119,29 @@ func TestCreateNeverReplaces(t *testing.T) {
 	}
 	if after, _ := os.ReadFile(f.Path); string(after) != string(before) {
 		t.Error("the key was replaced")
+	}
+}
+
+// A directory that is there is the user's: its mode stays.
+func TestCreateLeavesDirectoriesAlone(t *testing.T) {
+	dir := t.TempDir()
+	os.Chmod(dir, 0o755)
+	if _, err := Create(dir, "k", nil); err != nil {
+		t.Fatal(err)
+	}
+	if st, _ := os.Stat(dir); st.Mode().Perm() != 0o755 {
+		t.Errorf("mode %v", st.Mode())
+	}
+}
+
+func TestKeyOfAnotherUser(t *testing.T) {
+	testenv.NeedRoot(t)
+	f := create(t, "")
+	if err := os.Chown(f.Path, 65534, 65534); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(f.Path); err == nil || !strings.Contains(err.Error(), "uid 65534") || hint.Of(err) == "" {
+		t.Errorf("err = %v", err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -127,31 +128,37 @@ func escapeGlob(dir string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
 }
 
-// Holding returns those keys of the directory and the agent whose TUF id is
-// among ids; none is opened. What cannot be read is passed over: it is somebody's
-// other key, or the agent is not there.
-func (r *Ring) Holding(ids map[string]bool) []Signer {
-	var held []Signer
-	have := map[string]bool{}
-	add := func(s Signer) {
-		if id := s.Public().ID(); ids[id] && !have[id] {
-			have[id] = true
-			held = append(held, s)
+// All returns the keys of the directory and the agent, none opened: first those
+// that need no passphrase, each once. What cannot be read is passed over: it is
+// somebody's other key, or the agent is not there.
+func (r *Ring) All() []Signer {
+	var all []Signer
+	if r.Agent != "" {
+		keys, _ := AgentKeys(r.Agent)
+		for _, k := range keys {
+			all = append(all, k)
 		}
 	}
 	if r.Dir != "" {
 		files, _ := r.Files()
 		for _, f := range files {
-			add(f.Signer(r.Ask))
+			all = append(all, f.Signer(r.Ask))
 		}
 	}
-	if r.Agent != "" {
-		keys, _ := AgentKeys(r.Agent)
-		for _, k := range keys {
-			add(k)
-		}
+	slices.SortStableFunc(all, func(a, b Signer) int { return rank(a) - rank(b) })
+	have := map[Public]bool{}
+	return slices.DeleteFunc(all, func(s Signer) bool {
+		was := have[s.Public()]
+		have[s.Public()] = true
+		return was
+	})
+}
+
+func rank(s Signer) int {
+	if Ready(s) {
+		return 0
 	}
-	return held
+	return 1
 }
 
 // LoadPublic reads the first line of a .pub file.

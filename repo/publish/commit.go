@@ -2,6 +2,7 @@ package publish
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -69,6 +70,9 @@ type metaFileData struct {
 // commit signs what was touched and everything above it, and makes it what
 // clients see. Nothing is written before all of it is signed.
 func (r *Repository) commit() error {
+	if r.ReadOnly {
+		return errors.New("internal error: the repository was opened to be looked at")
+	}
 	files, timestamp, err := r.seal()
 	if err != nil {
 		return err

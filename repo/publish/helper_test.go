@@ -2,6 +2,7 @@ package publish
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -146,4 +147,14 @@ func list(t testing.TB, dir string, o Options) []string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// resum gives an index the sum that fits.
+func resum(data []byte) []byte {
+	if len(data) < sha256.Size {
+		return data
+	}
+	body := data[:len(data)-sha256.Size]
+	sum := sha256.Sum256(body)
+	return append(slices.Clone(body), sum[:]...)
 }

@@ -63,7 +63,7 @@ func (o *InitOptions) init(dir string) (*Created, error) {
 		return nil, err
 	}
 	r := &Repository{Options: o.Options, dir: dir, bins: o.Bins, dirty: map[string]bool{}, roles: map[string]*metadata.Metadata[metadata.TargetsType]{}}
-	r.config = config{Title: o.Title, URL: o.URL, TimestampDays: o.TimestampDays, Keep: o.Keep}
+	r.config = o.config()
 	r.chain = chain{given: o.Keys, ring: o.Ring}
 	if err := o.compose(r); err != nil {
 		return nil, err
@@ -117,19 +117,14 @@ func (o *InitOptions) check(dir string) error {
 	if !validBins(o.Bins) {
 		return hint.With(fmt.Errorf("%d bins", o.Bins), "1 is right for up to some hundred apps, 16 or 256 for more")
 	}
-	if o.TimestampDays < 0 || o.TimestampDays > int(maxAge/day) {
-		return hint.With(fmt.Errorf("a timestamp of %d days", o.TimestampDays), "1 to %d days; it is how long a stale mirror goes unnoticed", maxAge/day)
-	}
-	if o.Keep < 0 {
-		return fmt.Errorf("%d releases to keep", o.Keep)
-	}
-	if err := key.CheckName(o.Name); err != nil {
-		return hint.With(fmt.Errorf("the remote cannot be called %q", o.Name), "give it a name of letters, digits and . _ - with --name")
-	}
-	if err := checkURL(o.URL); err != nil {
+	if err := checkRemoteName(o.Name); err != nil {
 		return err
 	}
-	return checkTitle(o.Title)
+	return o.config().check()
+}
+
+func (o *InitOptions) config() config {
+	return config{Title: o.Title, URL: o.URL, TimestampDays: o.TimestampDays, Keep: o.Keep}
 }
 
 func checkURL(text string) error {

@@ -175,6 +175,9 @@ func (r *Repository) sanction(jobs []*job, q Request) error {
 		if err := r.chooseAuthor(j, q, signers[0]); err != nil {
 			return err
 		}
+		if j.prev != nil && j.prev.EOL != "" {
+			r.warn("%s was marked as at its end of life, and gets a release", j.out.Ref)
+		}
 		touched, err := r.rolesOf(of, j.out.Ref, j.out.N)
 		if err != nil {
 			return err
@@ -184,7 +187,36 @@ func (r *Repository) sanction(jobs []*job, q Request) error {
 	if len(roles) == 0 {
 		return nil
 	}
+	if err := r.missRuntimes(jobs); err != nil {
+		return err
+	}
 	return r.prepare(slices.Compact(slices.Sorted(slices.Values(roles)))...)
+}
+
+// missRuntimes tells of apps whose runtime is neither here nor on its way: their
+// users need another repository that has it.
+func (r *Repository) missRuntimes(jobs []*job) error {
+	all, err := r.releases()
+	if err != nil {
+		return err
+	}
+	type runtime struct {
+		id      manifest.ID
+		channel string
+	}
+	have := map[runtime]bool{}
+	for _, e := range all {
+		have[runtime{e.Ref.ID, e.Ref.Channel}] = have[runtime{e.Ref.ID, e.Ref.Channel}] || e.current && e.Ref.Kind == manifest.Runtime
+	}
+	for _, j := range jobs {
+		have[runtime{j.out.Ref.ID, j.out.Ref.Channel}] = true
+	}
+	for _, j := range jobs {
+		if want := j.out.Runtime; !want.IsZero() && !have[runtime{want.ID, want.Channel}] {
+			r.warn("%s runs on %s/%s, which is not in this repository: users need another one that has it", j.out.Ref, want.ID, want.Channel)
+		}
+	}
+	return nil
 }
 
 // rolesOf are the roles that sign what a new release n of ref moves: with

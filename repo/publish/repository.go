@@ -22,6 +22,10 @@ type Options struct {
 	Progress func(Event)  // may be nil
 	Now      func() time.Time
 
+	// ReadOnly takes no lock and writes nothing: to look at a repository that
+	// may be somebody else's.
+	ReadOnly bool
+
 	// Wait is told who holds the lock when it is not free; may be nil.
 	Wait func(holder string)
 
@@ -105,8 +109,10 @@ func (r *Repository) open(ctx context.Context) (err error) {
 	if r.bins, err = readLayout(r.dir); err != nil {
 		return err
 	}
-	if r.unlock, err = lock(ctx, r.dir, r.Wait); err != nil {
-		return err
+	if !r.ReadOnly {
+		if r.unlock, err = lock(ctx, r.dir, r.Wait); err != nil {
+			return err
+		}
 	}
 	if r.config, err = readConfig(r.dir); err != nil {
 		return err

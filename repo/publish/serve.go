@@ -2,8 +2,11 @@ package publish
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -65,12 +68,26 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	if tag == "" {
-		tag = fmt.Sprintf("%x-%x", st.ModTime().UnixNano(), st.Size())
+		if tag, err = contentTag(f); err != nil {
+			notFound(w)
+			return
+		}
 	}
 	w.Header().Set("ETag", `"`+tag+`"`)
 	w.Header().Set("Cache-Control", cache)
 	w.Header().Set("Content-Type", contentType(name))
 	http.ServeContent(w, q, "", st.ModTime(), f)
+}
+
+// contentTag is for files whose name says nothing of their content. They are
+// small; a time would not tell two writes apart that follow closely.
+func contentTag(f *os.File) (string, error) {
+	h := sha256.New()
+	if _, err := io.Copy(h, io.LimitReader(f, maxRoleFile)); err != nil {
+		return "", err
+	}
+	_, err := f.Seek(0, io.SeekStart)
+	return hex.EncodeToString(h.Sum(nil)[:16]), err
 }
 
 // policy is how long caches may keep a file, and its entity tag where the name

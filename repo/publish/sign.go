@@ -26,7 +26,9 @@ type authority struct {
 type chain struct {
 	given []key.Signer // by the user, for this run
 	ring  *key.Ring    // where to look for others; may be nil
-	found map[string]key.Signer
+
+	looked bool
+	found  []key.Signer // in the ring
 }
 
 // signers are the keys at hand that count for a: all that were given, and of
@@ -45,7 +47,7 @@ func (c *chain) signers(a authority) ([]key.Signer, error) {
 		add(s)
 	}
 	if len(use) < a.threshold {
-		for _, s := range c.search(a) {
+		for _, s := range c.others() {
 			if len(use) < a.threshold {
 				add(s)
 			}
@@ -64,27 +66,14 @@ func (c *chain) can(a authority) bool {
 	return err == nil
 }
 
-// search looks through the user's key directory and agent.
-func (c *chain) search(a authority) []key.Signer {
-	if c.ring == nil {
-		return nil
+// others are the keys of the ring, looked up once: a passphrase is asked for
+// once.
+func (c *chain) others() []key.Signer {
+	if c.ring != nil && !c.looked {
+		c.found = c.ring.All()
 	}
-	want := map[string]bool{}
-	for id := range a.keys {
-		want[id] = true
-	}
-	if c.found == nil {
-		c.found = map[string]key.Signer{}
-	}
-	held := c.ring.Holding(want)
-	for i, s := range held { // one signer a key, so that a passphrase is asked for once
-		id := s.Public().ID()
-		if known := c.found[id]; known != nil {
-			held[i] = known
-		}
-		c.found[id] = held[i]
-	}
-	return held
+	c.looked = true
+	return c.found
 }
 
 func (a authority) fingerprints() []string {
