@@ -55,6 +55,9 @@ func (o *clientFlags) open(p *progress) (*client.Client, func(), error) {
 			c.Others = []*store.Store{machine}
 		}
 	}
+	if !o.system { // homes of the machine's apps are their users'
+		c.BeforeUpdate = snapshotBefore
+	}
 	c.AfterChange = func(_ context.Context, changed []store.Record) error {
 		p.clear()
 		var ids []manifest.ID

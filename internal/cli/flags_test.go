@@ -68,7 +68,7 @@ func TestParseRefuses(t *testing.T) {
 		{"empty value apart", "run", []string{"--cwd", "", "app"}, "--cwd needs a value: DIR", "see 'sandbox run --help'"},
 		{"value for a switch", "ps", []string{"--json=yes"}, "--json takes no value", "see 'sandbox ps --help'"},
 		{"two values where one counts", "run", []string{"--name=a", "--name=b", "x"}, "--name is given twice", "see 'sandbox run --help'"},
-		{"too few", "run", nil, "too few arguments: usage: sandbox run [FLAGS] BUNDLE [ARGUMENTS…]", "see 'sandbox run --help'"},
+		{"too few", "run", nil, "too few arguments: usage: sandbox run [FLAGS] APP|BUNDLE [ARGUMENTS…]", "see 'sandbox run --help'"},
 		{"too many", "ps", []string{"x"}, `unexpected argument "x"`, "see 'sandbox ps --help'"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -90,18 +90,23 @@ func (c *Client) demand(t *repo.Tree, l *repo.Locator) demand {
 			d.plain += (e.Size + block - 1) / block * block
 		}
 	}
-	if len(d.wanted) == 0 {
-		return d
+	if len(d.wanted) > 0 {
+		d.choose()
 	}
-	for i := range l.Frames {
-		for _, p := range l.Frames[i].Objects {
+	return d
+}
+
+// choose marks the frames that hold what is wanted.
+func (d *demand) choose() {
+	for i := range d.locator.Frames {
+		f := &d.locator.Frames[i]
+		for _, p := range f.Objects {
 			if _, ok := d.wanted[p.Object]; ok && !d.frames[i] {
 				d.frames[i] = true
-				d.packed += l.Frames[i].CLen
+				d.packed += f.CLen
 			}
 		}
 	}
-	return d
 }
 
 // measure fills in what a step costs.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -52,6 +53,40 @@ func (h *Home) Dir() string { return h.dir }
 func (h *Home) Exists() bool {
 	var st unix.Stat_t
 	return unix.Lstat(filepath.Join(h.dir, homeName), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
+}
+
+// Known reports whether there is anything of the app: a home or snapshots.
+func (h *Home) Known() bool {
+	var st unix.Stat_t
+	return unix.Lstat(h.dir, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
+}
+
+// Running reports whether an instance runs in the home just now.
+func (h *Home) Running() bool {
+	fd, err := unix.Open(filepath.Join(h.dir, disk.HomeLock), unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	return errors.Is(disk.TryBehind(fd), disk.ErrLocked)
+}
+
+// All are the apps of which there is a home or a snapshot, by id.
+func All(d disk.Dirs) ([]*Home, error) {
+	names, err := os.ReadDir(filepath.Join(d.Data, "app"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the homes of apps: %w", err)
+	}
+	var list []*Home
+	for _, n := range names {
+		if id, err := manifest.ParseID(n.Name()); err == nil && n.IsDir() {
+			list = append(list, Of(d, id))
+		}
+	}
+	return list, nil
 }
 
 func (h *Home) step(format string, args ...any) error {

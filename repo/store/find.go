@@ -37,7 +37,7 @@ func Choose(all []Record, unsafeName string) (Record, error) {
 			break
 		}
 		for _, r := range all {
-			if r.Ref().Kind == kind && means(unsafeName, r.Ref()) {
+			if r.Ref().Kind == kind && Means(unsafeName, r.Ref()) {
 				match = append(match, r)
 			}
 		}
@@ -66,7 +66,9 @@ func Choose(all []Record, unsafeName string) (Record, error) {
 	return Record{}, hint.With(fmt.Errorf("%q means more than one", unsafeName), "name one of %s", strings.Join(refs, ", "))
 }
 
-func means(name string, r repo.Ref) bool {
+// Means reports whether a person who writes the name can mean the ref.
+func Means(unsafeName string, r repo.Ref) bool {
+	name := unsafeName
 	id, channel, some := strings.Cut(name, "/")
 	switch {
 	case name == r.String():

@@ -74,7 +74,7 @@ func (s *Store) dropUnused(l *Lock, f *Freed) error {
 // runtimes of every release that lies here (a rollback must find its own), and the
 // extensions of what is installed.
 func (s *Store) needed(records []Record) (func(Record) bool, error) {
-	runtimes, extended := map[repo.Ref]bool{}, map[manifest.ID]bool{}
+	runtimes, extended := map[manifest.RuntimeRef]bool{}, map[manifest.ID]bool{}
 	refs, err := s.refs()
 	if err != nil {
 		return nil, err
@@ -85,9 +85,7 @@ func (s *Store) needed(records []Record) (func(Record) bool, error) {
 			return nil, err
 		}
 		for _, r := range list {
-			if !r.Release.Runtime.IsZero() {
-				runtimes[r.Release.Runtime] = true
-			}
+			runtimes[runtimeOf(r.Release.Runtime)] = true
 		}
 	}
 	for _, r := range records {
@@ -98,7 +96,7 @@ func (s *Store) needed(records []Record) (func(Record) bool, error) {
 	return func(r Record) bool {
 		switch r.Ref().Kind {
 		case manifest.Runtime:
-			return runtimes[r.Ref()]
+			return runtimes[runtimeOf(r.Ref())]
 		case manifest.Extension:
 			t, err := s.Tree(r.Release.Tree)
 			if err != nil {
@@ -109,6 +107,15 @@ func (s *Store) needed(records []Record) (func(Record) bool, error) {
 		}
 		return true
 	}, nil
+}
+
+// runtimeOf leaves the arch out: a launch takes a runtime of this machine's or of
+// any.
+func runtimeOf(r repo.Ref) manifest.RuntimeRef { return manifest.RuntimeRef{ID: r.ID, Channel: r.Channel} }
+
+// Needs reports whether a release runs on what has the ref.
+func (r *Record) Needs(ref repo.Ref) bool {
+	return ref.Kind == manifest.Runtime && !r.Release.Runtime.IsZero() && runtimeOf(r.Release.Runtime) == runtimeOf(ref)
 }
 
 // dropReleases removes the releases beyond those kept.

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"sandbox/internal/cli"
+	"sandbox/repo"
+	"sandbox/repo/snapshot"
+	"sandbox/repo/store"
+)
+
+func gcCommand() *cobra.Command {
+	var o storeFlags
+	c := command("gc", func(c *cobra.Command, _ []string) error {
+		return runGC(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
+	})
+	c.Long = fmt.Sprintf(`Runtimes that nothing needs, releases beyond the %d that are kept for a rollback,
+contents that no release has, and what an interruption left. What an instance runs
+from stays. Updates and uninstalls do this by themselves.`, store.Kept)
+	o.add(c)
+	return c
+}
+
+func runGC(ctx context.Context, o storeFlags, stdout, stderr io.Writer) error {
+	f := store.Freed{Unused: []repo.Ref{}}
+	s, err := o.change(ctx, stderr)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // nothing was ever installed
+	case err != nil:
+		return err
+	default:
+		defer s.close()
+		if f, err = s.GC(s.lock); err != nil {
+			return err
+		}
+	}
+	if dirs, err := userDirs(); err == nil && !o.system {
+		snapshot.Sweep(dirs.Data)
+	}
+	if o.json {
+		return cli.WriteJSON(stdout, f)
+	}
+	fmt.Fprintf(stdout, "%s freed: %d contents, %d releases, %d unused\n", size(f.Bytes), f.Objects, f.Releases, len(f.Unused))
+	for _, r := range f.Unused {
+		cli.Note(stderr, "%s was not needed any more", r)
+	}
+	if f.Busy > 0 {
+		cli.Note(stderr, "%d releases stay: instances run from them", f.Busy)
+	}
+	return nil
+}
