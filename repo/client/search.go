@@ -83,7 +83,7 @@ func (c *Client) Search(ctx context.Context, words []string, opt SearchOptions) 
 // there is to be had.
 func (c *Client) look(ctx context.Context, o *Origin, opt SearchOptions) (stored bool, err error) {
 	if !opt.Refresh {
-		if err := c.loadStored(ctx, o); err == nil && (opt.Stored || c.now().Sub(o.view.Checked()) < freshFor) {
+		if err := c.loadStored(ctx, o, opt.Stored); err == nil && (opt.Stored || c.now().Sub(o.view.Checked()) < freshFor) {
 			return true, nil
 		} else if opt.Stored {
 			return true, err
@@ -97,17 +97,19 @@ func (c *Client) look(ctx context.Context, o *Origin, opt SearchOptions) (stored
 	}
 	err = o.err
 	o.view = nil
-	if c.loadStored(ctx, o) != nil {
+	if c.loadStored(ctx, o, true) != nil {
 		return true, err
 	}
 	c.warn(err.Error())
 	return true, nil
 }
 
-// loadStored takes the view that is stored. Role files that are missing may still
-// be fetched, being bound by what is stored.
-func (c *Client) loadStored(ctx context.Context, o *Origin) error {
-	if err := c.open(o, trust.Options{ReadOnly: true}); err != nil {
+// loadStored takes the view that is stored. Unless it is offline, catalogues and
+// roles that are missing may still be fetched: what is stored says what they are.
+func (c *Client) loadStored(ctx context.Context, o *Origin, offline bool) error {
+	if offline {
+		o.view = trust.New(nil, trust.Options{Dir: o.dir, Now: c.Now})
+	} else if err := c.open(o, trust.Options{}); err != nil {
 		return err
 	}
 	if err := o.view.Load(ctx); err != nil {

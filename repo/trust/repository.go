@@ -43,6 +43,7 @@ type Repository struct {
 	now     time.Time // the latest that this machine has seen
 	checked time.Time
 	stale   []string
+	lenient bool // dates do not count
 }
 
 // New prepares a view. src may be nil when only Load follows.
@@ -84,7 +85,7 @@ func (r *Repository) start() (state, error) {
 	// The library asks the clock by itself otherwise. Without a time nothing
 	// expires for it; unexpired sees to that in either case.
 	r.tm.RefTime = r.now
-	if r.opt.Expired {
+	if r.lenient = r.lenient || r.opt.Expired; r.lenient {
 		r.tm.RefTime = time.Time{}
 	}
 	return st, nil
@@ -96,7 +97,7 @@ func (r *Repository) unexpired(what string, expires time.Time) error {
 		return nil
 	}
 	const day = "2006-01-02 15:04 UTC"
-	if r.opt.Expired {
+	if r.lenient {
 		r.stale = append(r.stale, fmt.Sprintf("%s (%s)", what, expires.UTC().Format(day)))
 		return nil
 	}
@@ -150,7 +151,7 @@ func (r *Repository) Refresh(ctx context.Context) error {
 func (r *Repository) Load(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.opt.Expired, r.opt.ReadOnly = true, true
+	r.lenient = true
 	st, err := r.start()
 	if err != nil {
 		return err
