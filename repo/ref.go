@@ -19,6 +19,14 @@ type Ref struct {
 	Channel string
 }
 
+// WithArch is the same of another architecture; of none, where only the rest
+// counts: an app and the runtime below it need not say the same, since what is
+// for "any" fits all.
+func (r Ref) WithArch(arch string) Ref {
+	r.Arch = arch
+	return r
+}
+
 // AnyArch is the arch of what runs everywhere.
 const AnyArch = "any"
 

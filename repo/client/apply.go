@@ -47,14 +47,14 @@ func (c *Client) Apply(ctx context.Context, p *Plan) (Result, error) {
 		}
 		var done *store.Record
 		err := errors.New("its runtime could not be installed")
-		if !failed[s.Release.Runtime] {
+		if !failed[s.Release.Runtime.WithArch("")] {
 			done, err = c.perform(ctx, l, s, &r)
 		}
 		switch {
 		case err == nil && done != nil:
 			r.Done = append(r.Done, *done)
 		case err != nil:
-			failed[s.Release.Ref] = true
+			failed[s.Release.Ref.WithArch("")] = true
 			r.Failed = append(r.Failed, Held{Ref: s.Release.Ref, Newer: s.Release.Version, Why: err.Error(), Err: err, Step: s})
 		}
 	}

@@ -95,7 +95,13 @@ func (c *Client) together(ctx context.Context, o *Origin, offers []*Offer) ([]re
 		if want.IsZero() {
 			continue
 		}
-		rel, err := o.view.Release(ctx, want)
+		var rel repo.Release
+		err := trust.ErrNoRef
+		for _, ref := range c.runtimes(want) {
+			if rel, err = o.view.Release(ctx, ref); !errors.Is(err, trust.ErrNoRef) {
+				break
+			}
+		}
 		if errors.Is(err, trust.ErrNoRef) {
 			c.warn(fmt.Sprintf("the runtime %s is not in this repository: the other machine must have it", want.ID))
 			continue

@@ -200,12 +200,7 @@ func (p *planner) runtime(ctx context.Context, s *Step) error {
 	if want.IsZero() {
 		return nil
 	}
-	refs := []repo.Ref{want}
-	if want.Arch == repo.AnyArch {
-		host := want
-		host.Arch = p.c.arch()
-		refs = append(refs, host)
-	}
+	refs := p.c.runtimes(want)
 	if slices.ContainsFunc(refs, func(r repo.Ref) bool { return p.plan.step(r) != nil || p.c.present(r) }) {
 		return nil
 	}
@@ -236,6 +231,18 @@ func (p *planner) runtime(ctx context.Context, s *Step) error {
 		}
 	}
 	return hint.With(fmt.Errorf("cannot install %s: its runtime %s: %w", s.Release.Ref.ID, manifest.RuntimeRef{ID: want.ID, Channel: want.Channel}, ErrNotOffered), "add the remote that has it")
+}
+
+// runtimes are the refs that can be below an app which names want, the one it
+// names first.
+func (c *Client) runtimes(want repo.Ref) []repo.Ref {
+	refs := []repo.Ref{want}
+	for _, arch := range []string{c.arch(), repo.AnyArch} {
+		if want.Arch != arch && (want.Arch == repo.AnyArch || arch == repo.AnyArch) {
+			refs = append(refs, want.WithArch(arch))
+		}
+	}
+	return refs
 }
 
 func isMissing(err error) bool { return errors.Is(err, fs.ErrNotExist) }

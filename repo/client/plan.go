@@ -186,17 +186,17 @@ func (p *Plan) drop(why func(*Step) string) {
 	gone := map[repo.Ref]bool{}
 	p.Steps = slices.DeleteFunc(p.Steps, func(s *Step) bool {
 		text := why(s)
-		if text == "" && gone[s.Release.Runtime] {
+		if text == "" && gone[s.Release.Runtime.WithArch("")] {
 			text = "its runtime is held"
 		}
 		if text != "" {
-			gone[s.Release.Ref] = true
+			gone[s.Release.Ref.WithArch("")] = true
 			p.hold(s, text)
 		}
 		return text != ""
 	})
 	p.Steps = slices.DeleteFunc(p.Steps, func(s *Step) bool {
-		return !s.Explicit && s.Old == nil && !slices.ContainsFunc(p.Steps, func(o *Step) bool { return o.Release.Runtime == s.Release.Ref })
+		return !s.Explicit && s.Old == nil && !slices.ContainsFunc(p.Steps, func(o *Step) bool { return o.Release.Runtime.WithArch("") == s.Release.Ref.WithArch("") })
 	})
 }
 

@@ -68,13 +68,17 @@ func (c *Client) withRuntimes(some []store.Record) []store.Record {
 		seen[rec.Ref()] = true
 	}
 	for _, rec := range some {
-		want := rec.Release.Runtime
-		if want.IsZero() || seen[want] {
+		if rec.Release.Runtime.IsZero() {
 			continue
 		}
-		seen[want] = true
-		if base, err := c.Store.Current(want); err == nil {
-			some = append(some, base)
+		for _, want := range c.runtimes(rec.Release.Runtime) {
+			if seen[want] {
+				continue
+			}
+			seen[want] = true
+			if base, err := c.Store.Current(want); err == nil {
+				some = append(some, base)
+			}
 		}
 	}
 	return some
