@@ -23,26 +23,57 @@ type entry struct {
 	current bool   // the target is the ref itself
 }
 
-// releases are all there are, by ref, the newest first. They are parsed once
-// and kept up by set and drop.
+// releases are all there are, by ref, the newest first.
 func (r *Repository) releases() ([]*entry, error) {
+	return r.releasesThat(func(string) bool { return true })
+}
+
+// releasesOf are those of one ref, the newest first.
+func (r *Repository) releasesOf(ref repo.Ref) ([]*entry, error) {
+	text := ref.String()
+	return r.releasesThat(func(target string) bool {
+		rest, ok := strings.CutPrefix(target, text)
+		return ok && (rest == "" || rest[0] == '@')
+	})
+}
+
+func (r *Repository) releasesThat(want func(target string) bool) ([]*entry, error) {
 	var all []*entry
 	for role, m := range r.roles {
 		for target, file := range m.Signed.Targets {
-			if strings.HasPrefix(target, cataloguePrefix) {
+			if strings.HasPrefix(target, cataloguePrefix) || !want(target) {
 				continue
 			}
-			e, err := parseEntry(role, target, file)
+			e, err := r.parsed(role, target, file)
 			if err != nil {
 				return nil, fmt.Errorf("role %q: %w", role, err)
 			}
 			all = append(all, e)
 		}
 	}
-	slices.SortFunc(all, func(a, b *entry) int {
-		return cmp.Or(cmp.Compare(a.Ref.String(), b.Ref.String()), cmp.Compare(b.N, a.N))
-	})
+	slices.SortFunc(all, func(a, b *entry) int { return cmp.Or(compareRefs(a.Ref, b.Ref), cmp.Compare(b.N, a.N)) })
 	return all, nil
+}
+
+func compareRefs(a, b repo.Ref) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Arch, b.Arch), cmp.Compare(a.Channel, b.Channel))
+}
+
+// parsed reads each target once: set makes a new file of what it changes, and
+// never touches an old one.
+func (r *Repository) parsed(role, target string, file *metadata.TargetFiles) (*entry, error) {
+	if e := r.entries[file]; e != nil && e.role == role && e.target == target {
+		return e, nil
+	}
+	e, err := parseEntry(role, target, file)
+	if err != nil {
+		return nil, err
+	}
+	if r.entries == nil {
+		r.entries = map[*metadata.TargetFiles]*entry{}
+	}
+	r.entries[file] = e
+	return e, nil
 }
 
 func parseEntry(role, target string, file *metadata.TargetFiles) (*entry, error) {
@@ -67,12 +98,6 @@ func parseEntry(role, target string, file *metadata.TargetFiles) (*entry, error)
 	copy(rel.Tree[:], digest)
 	rel.TreeLength = file.Length
 	return &entry{Release: rel, role: role, target: target, current: n == 0}, nil
-}
-
-// releasesOf are those of one ref, the newest first.
-func (r *Repository) releasesOf(ref repo.Ref) ([]*entry, error) {
-	all, err := r.releases()
-	return slices.DeleteFunc(all, func(e *entry) bool { return e.Ref != ref }), err
 }
 
 // roleOf is the role that clients ask for a target, and an error for a

@@ -64,6 +64,8 @@ type Repository struct {
 	targets   *metadata.Metadata[metadata.TargetsType]
 	roles     map[string]*metadata.Metadata[metadata.TargetsType]
 
+	entries map[*metadata.TargetFiles]*entry // what was parsed
+
 	chain chain
 	// upcoming is a root that is about to follow: top roles are signed for
 	// both.

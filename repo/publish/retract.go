@@ -118,8 +118,9 @@ func (r *Repository) endOfLife(name string, l EndOfLife) (*Release, error) {
 	if err := r.set(e.target, rel); err != nil {
 		return nil, err
 	}
-	e.Release = rel
-	return e.public(), r.commit()
+	marked := *e
+	marked.Release = rel
+	return marked.public(), r.commit()
 }
 
 // successor completes an id to a ref like the one it replaces. It has to be
