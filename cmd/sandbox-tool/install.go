@@ -151,11 +151,13 @@ func (o *changeOptions) carryOut(ctx context.Context, c *client.Client, plan *cl
 	return errors.Join(o.result(stdout, plan, r, false), err, unmet(plan))
 }
 
-// unmet is the failure of a plan that could not do what was asked for. That
-// something is held is none: it was told.
+// unmet is the failure of a plan that could not do what was asked for, or that
+// waits for somebody to agree: whoever runs this by a timer must notice. What the
+// user has held or pinned is as it was wanted.
 func unmet(plan *client.Plan) error {
 	for _, h := range plan.Held {
-		if h.Err != nil && !errors.Is(h.Err, client.ErrNoOrigin) {
+		waits := h.Err == nil && h.Step != nil && h.Step.Needs != 0
+		if waits || h.Err != nil && !errors.Is(h.Err, client.ErrNoOrigin) {
 			return cli.Status{Code: cli.Failed} // it was told already
 		}
 	}

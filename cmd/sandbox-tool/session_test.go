@@ -113,9 +113,83 @@ func TestSession(t *testing.T) {
 	fingerprint := regexp.MustCompile("sha256:[0-9a-f]{64}").FindString(packager.gets("sandbox repo show repo").Stdout)
 
 	// Any web server carries it.
-	url, _ := e2e.Nginx(t, filepath.Join(packager.Dir, "repo"))
-	_ = url
-	_ = fingerprint
+	url, requests := e2e.Nginx(t, filepath.Join(packager.Dir, "repo"))
+
+	// A user adds it, looks around and installs.
+	user := newPerson(t)
+	user.gets("sandbox remote add demo "+url+" --key "+fingerprint, "demo")
+	user.gets("sandbox remote list", "demo", url)
+	user.gets("sandbox search words lists", fzf, oldFzf)
+	user.gets("sandbox info fzf", oldFzf, "MIT", "asks for nothing")
+	user.ends("sandbox install fzf", 1, "there is no terminal", "-y goes ahead")
+	user.gets("sandbox install -y fzf", fzf+" "+oldFzf, "org.debian.Platform", "is started by: fzf", "not in PATH")
+	if n := strings.Count(e2e.Read(requests), "\n"); n > 40 {
+		t.Errorf("%d requests were made", n)
+	}
+
+	// The program is started by its own name, in its sandbox.
+	user.knowsShell()
+	user.gets("fzf --version", oldFzf)
+	user.writes("fruit", "apple\npear\ngrape\n")
+	user.gets("fzf --filter=pe <fruit", "pear\n")
+	user.ends("fzf --filter=none <fruit", 1)
+	user.gets("man -w fzf", user.Dir)
+	user.gets("sandbox run --command sh fzf -c 'echo of the old one >notes; cat notes'", "of the old one\n")
+	user.gets("sandbox list", fzf, oldFzf)
+
+	// The update asks for more: it is held, whatever -y says.
+	packager.gets("sandbox publish --repo repo fzf13/build", "app/"+fzf+"/"+repo.HostArch()+"/stable@2")
+	user.ends("sandbox update -y", 1, "held", "look through your documents", "--accept-permissions")
+	user.gets("fzf --version", oldFzf)
+	user.gets("sandbox update -y --accept-permissions", oldFzf+" → "+newFzf)
+	user.gets("fzf --version", newFzf)
+	user.gets("sandbox run --command sh fzf -c 'cat notes; echo of the new one >notes'", "of the old one\n")
+
+	// Back to the old version and the data of its day, with nobody to ask.
+	user.gets("sandbox rollback --with-data fzf", oldFzf)
+	user.gets("fzf --version", oldFzf)
+	user.gets("sandbox run --command sh fzf -c 'cat notes'", "of the old one\n")
+	user.gets("sandbox history", newFzf)
+	user.gets("sandbox verify")
+
+	// What is gone leaves nothing behind.
+	user.gets("sandbox uninstall -y --delete-data fzf")
+	user.ends("fzf --version", 127, "not found")
+	user.ends("sandbox run fzf", 125, "is not installed")
+	user.gets("sandbox list --json", "[]")
+	for _, name := range []string{"bin", "command", "share", "app/" + fzf} {
+		if _, err := os.Lstat(filepath.Join(user.Dir, ".local/share/sandbox", name)); err == nil {
+			t.Errorf("%s is left", name)
+		}
+	}
+
+	// One more carries a file to somebody who has no network.
+	user.gets("sandbox download --out fzf.sandbox fzf", "fzf.sandbox")
+	other := newPerson(t)
+	other.carries(user, "fzf.sandbox")
+	other.ends("sandbox install -y fzf.sandbox", 2, "must be asked for")
+	other.ends("sandbox install -y --file fzf.sandbox", 1, "nobody vouches for it")
+	other.ends("sandbox install -y --file fzf.sandbox --key sha256:"+strings.Repeat("0", 64), 1, "cannot trust")
+	other.gets("sandbox install -y --file fzf.sandbox --key "+fingerprint, newFzf, "org.debian.Platform")
+	other.knowsShell()
+	other.writes("fruit", "apple\npear\n")
+	other.gets("fzf --filter=pe <fruit", "pear\n")
+	other.gets("sandbox uninstall -y fzf")
+}
+
+// knowsShell starts a login shell that reads what shell-init prints.
+func (p *person) knowsShell() {
+	p.t.Helper()
+	r := p.gets(`eval "$(sandbox shell-init sh)"; echo "$PATH"`)
+	p.path = strings.TrimSpace(r.Stdout)
+}
+
+// carries brings a file from somebody's home.
+func (p *person) carries(from *person, name string) {
+	p.t.Helper()
+	if err := os.Link(filepath.Join(from.Dir, name), filepath.Join(p.Dir, name)); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // shareCache lets a packager use packages that were fetched for other tests.
