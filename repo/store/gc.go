@@ -111,7 +111,9 @@ func (s *Store) needed(records []Record) (func(Record) bool, error) {
 
 // runtimeOf leaves the arch out: a launch takes a runtime of this machine's or of
 // any.
-func runtimeOf(r repo.Ref) manifest.RuntimeRef { return manifest.RuntimeRef{ID: r.ID, Channel: r.Channel} }
+func runtimeOf(r repo.Ref) manifest.RuntimeRef {
+	return manifest.RuntimeRef{ID: r.ID, Channel: r.Channel}
+}
 
 // Needs reports whether a release runs on what has the ref.
 func (r *Record) Needs(ref repo.Ref) bool {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -103,9 +102,9 @@ func (s *Store) History() ([]Event, error) {
 		return nil, fmt.Errorf("cannot read the history: %w", err)
 	}
 	var list []Event
-	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
+	for line := range bytes.Lines(data) {
 		var e Event
-		if json.Unmarshal(lines.Bytes(), &e) == nil && !e.Ref.IsZero() {
+		if json.Unmarshal(line, &e) == nil && !e.Ref.IsZero() {
 			list = append(list, e)
 		}
 	}

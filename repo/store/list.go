@@ -6,8 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	goruntime "runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -110,13 +113,23 @@ func (s *Store) Records() ([]Record, error) {
 	if err != nil {
 		return nil, err
 	}
+	all, errs := make([]Record, len(refs)), make([]error, len(refs))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(goruntime.GOMAXPROCS(0), 4, len(refs)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(refs)); i = next.Add(1) - 1 {
+				all[i], errs[i] = s.Current(refs[i])
+			}
+		})
+	}
+	wg.Wait()
 	var list []Record
 	var failed []error
-	for _, r := range refs {
-		rec, err := s.Current(r)
+	for i, err := range errs {
 		switch {
 		case err == nil:
-			list = append(list, rec)
+			list = append(list, all[i])
 		case !errors.Is(err, fs.ErrNotExist):
 			failed = append(failed, err)
 		}

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"time"
 
 	"sandbox/repo"
@@ -33,21 +35,20 @@ type Record struct {
 // Ref is whose release it is.
 func (r *Record) Ref() repo.Ref { return r.Release.Ref }
 
-// recordFile is the record's JSON. The release is kept as it was signed, and
-// read by the same strict rules.
+// recordFile is the first line of a record. The second is the release as it was
+// signed, and is read by the same strict rules.
 type recordFile struct {
-	Format      int             `json:"format"`
-	Ref         repo.Ref        `json:"ref"`
-	Tree        repo.Digest     `json:"tree"`
-	TreeLength  int64           `json:"tree_length"`
-	Release     json.RawMessage `json:"release"`
-	Remote      string          `json:"remote"`
-	Fingerprint string          `json:"fingerprint"`
-	Publisher   []byte          `json:"publisher"`
-	Explicit    bool            `json:"explicit"`
-	Accepted    string          `json:"accepted"`
-	InstalledAt time.Time       `json:"installed_at"`
-	Downgrade   bool            `json:"downgrade,omitempty"`
+	Format      int         `json:"format"`
+	Ref         repo.Ref    `json:"ref"`
+	Tree        repo.Digest `json:"tree"`
+	TreeLength  int64       `json:"tree_length"`
+	Remote      string      `json:"remote"`
+	Fingerprint string      `json:"fingerprint"`
+	Publisher   []byte      `json:"publisher"`
+	Explicit    bool        `json:"explicit"`
+	Accepted    *string     `json:"accepted"` // null: just what the release asks for
+	InstalledAt time.Time   `json:"installed_at"`
+	Downgrade   bool        `json:"downgrade,omitempty"`
 }
 
 const (
@@ -60,23 +61,31 @@ func (r *Record) encode() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(recordFile{
-		recordFormat, r.Release.Ref, r.Release.Tree, r.Release.TreeLength, custom,
-		r.Remote, r.RemoteFingerprint, r.Publisher, r.Explicit, r.Accepted, r.InstalledAt.UTC().Truncate(time.Second), r.Downgrade,
-	})
+	f := recordFile{Format: recordFormat, Ref: r.Release.Ref, Tree: r.Release.Tree, TreeLength: r.Release.TreeLength,
+		Remote: r.Remote, Fingerprint: r.RemoteFingerprint, Publisher: r.Publisher, Explicit: r.Explicit,
+		InstalledAt: r.InstalledAt.UTC().Truncate(time.Second), Downgrade: r.Downgrade}
+	if r.Accepted != r.Release.PermissionText {
+		f.Accepted = &r.Accepted
+	}
+	head, err := json.Marshal(f)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(head, []byte("\n"), custom, []byte("\n")), nil
 }
 
 // decodeRecord reads a record, which must be that of the deployment at whose
 // side it lies.
 func decodeRecord(data []byte, ref repo.Ref, d installed.Deployment) (Record, error) {
+	head, custom, _ := bytes.Cut(data, []byte("\n"))
 	var f recordFile
-	if err := strictjson.Unmarshal(data, &f); err != nil {
+	if err := strictjson.Unmarshal(head, &f); err != nil {
 		return Record{}, err
 	}
 	if f.Format != recordFormat {
 		return Record{}, fmt.Errorf("record of the unknown format %d", f.Format)
 	}
-	release, err := repo.ParseCustom(ref, f.Release)
+	release, err := repo.ParseCustom(ref, bytes.TrimSuffix(custom, []byte("\n")))
 	if err != nil {
 		return Record{}, err
 	}
@@ -84,8 +93,12 @@ func decodeRecord(data []byte, ref repo.Ref, d installed.Deployment) (Record, er
 	if f.Ref != ref || release.N != d.N || release.Tree.Short() != d.Tree {
 		return Record{}, errors.New("record of another release")
 	}
-	return Record{Release: release, Remote: f.Remote, RemoteFingerprint: f.Fingerprint, Publisher: f.Publisher,
-		Explicit: f.Explicit, Accepted: f.Accepted, InstalledAt: f.InstalledAt, Downgrade: f.Downgrade}, nil
+	r := Record{Release: release, Remote: f.Remote, RemoteFingerprint: f.Fingerprint, Publisher: f.Publisher,
+		Explicit: f.Explicit, Accepted: release.PermissionText, InstalledAt: f.InstalledAt, Downgrade: f.Downgrade}
+	if f.Accepted != nil {
+		r.Accepted = *f.Accepted
+	}
+	return r, nil
 }
 
 // place is where a release is deployed, below the store.

@@ -33,6 +33,18 @@ func editor(t testing.TB, v string, more map[string]string) string {
 	return e2e.Bundle(t, "id = \"org.example.Edit\"\nversion = \""+v+"\"\ncommand = \"edit\"\narch = [\"any\"]\n", files)
 }
 
+// editorOf is the editor with one more line in its manifest.
+func editorOf(t testing.TB, v, line string) string {
+	t.Helper()
+	return e2e.Bundle(t, "id = \"org.example.Edit\"\nversion = \""+v+"\"\ncommand = \"edit\"\narch = [\"any\"]\n"+line+"\n", map[string]string{"files/bin/edit": "=" + v})
+}
+
+func runtimeOf(t testing.TB, channel string) string {
+	t.Helper()
+	return e2e.Bundle(t, "id = \"org.example.Platform\"\nversion = \"1\"\nkind = \"runtime\"\nchannel = \""+channel+"\"\narch = [\"any\"]\n",
+		map[string]string{"files/lib/libc": "=libc " + channel + "\n"})
+}
+
 var editRef = repo.Ref{Kind: manifest.App, ID: "org.example.Edit", Arch: "any", Channel: "stable"}
 
 func places(s *store.Store) []installed.Place { return []installed.Place{{Dir: s.Dir()}} }

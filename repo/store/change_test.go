@@ -1,0 +1,535 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"sandbox/internal/hint"
+	"sandbox/internal/testenv"
+	"sandbox/manifest"
+	"sandbox/repo"
+	"sandbox/repo/bundle"
+	"sandbox/repo/installed"
+	"sandbox/repo/store"
+	"sandbox/repo/store/storetest"
+)
+
+func TestOneWriter(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	a, b := storetest.OpenAt(t, dir), storetest.OpenAt(t, dir)
+	first := storetest.Lock(t, a)
+	told := make(chan store.Holder, 1)
+	b.Waiting = func(h store.Holder) { told <- h }
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, err := b.Lock(ctx)
+	if err == nil || !strings.Contains(err.Error(), "is at it") || !strings.Contains(err.Error(), "(pid ") || hint.Of(err) == "" {
+		t.Errorf("a second writer: %v", err)
+	}
+	select {
+	case h := <-told:
+		if h.PID != os.Getpid() || !strings.HasPrefix(h.Command, "sandbox ") || h.Since.IsZero() {
+			t.Errorf("it is said to be %+v", h)
+		}
+	default:
+		t.Error("nobody was told")
+	}
+	// It goes on as soon as the first is done.
+	go func() {
+		time.Sleep(50 * time.Millisecond)
+		first.Unlock()
+	}()
+	l, err := b.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Unlock()
+	// Nothing is changed without the lock.
+	for name, err := range map[string]error{
+		"deploy": b.Deploy(l, store.Record{}), "hold": b.SetHeld(nil, editRef, true), "of another store": b.SetHeld(storetest.Lock(t, a), editRef, true),
+	} {
+		if err == nil || !strings.Contains(err.Error(), "internal error") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestRollback(t *testing.T) {
+	s := storetest.Open(t)
+	l := storetest.Lock(t, s)
+	for n := uint64(1); n < 4; n++ {
+		storetest.Deploy(t, s, l, editor(t, string('0'+rune(n)), nil), "stable", n)
+	}
+	from, to, err := s.Rollback(l, editRef, 0)
+	if err != nil || from.Release.N != 3 || to.Release.N != 2 {
+		t.Fatalf("%d → %d, %v", from.Release.N, to.Release.N, err)
+	}
+	now, err := s.Current(editRef)
+	if err != nil || now.Release.N != 2 || now.Stays(3) == "" || now.Stays(4) != "" {
+		t.Errorf("%+v %v", now, err)
+	}
+	if _, to, err = s.Rollback(l, editRef, 0); err != nil || to.Release.N != 1 {
+		t.Errorf("once more: %d %v", to.Release.N, err)
+	}
+	if now, _ = s.Current(editRef); now.Stays(3) == "" {
+		t.Error("what was rejected first is forgotten")
+	}
+	if _, _, err = s.Rollback(l, editRef, 0); err == nil {
+		t.Error("there is nothing before the first")
+	}
+	if _, _, err = s.Rollback(l, editRef, 3); err != nil {
+		t.Errorf("forward: %v", err)
+	}
+	if now, _ = s.Current(editRef); now.Stays(3) != "" || now.Rejected != 0 {
+		t.Errorf("forward again, %+v", now.State)
+	}
+	// What a person decided goes with the app.
+	if err := s.SetHeld(l, editRef, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Uninstall(l, editRef); err != nil {
+		t.Fatal(err)
+	}
+	storetest.Deploy(t, s, l, editor(t, "5", nil), "stable", 5)
+	if now, _ = s.Current(editRef); now.State != (store.State{}) {
+		t.Errorf("after an uninstall: %+v", now.State)
+	}
+	if n, _ := s.Floor(editRef, storetest.Fingerprint); n != 5 {
+		t.Errorf("the floor is %d", n)
+	}
+}
+
+// A rollback downloads and copies nothing.
+func BenchmarkRollback(b *testing.B) {
+	s := storetest.Open(b)
+	l := storetest.Lock(b, s)
+	storetest.Deploy(b, s, l, editor(b, "1", nil), "stable", 1)
+	storetest.Deploy(b, s, l, editor(b, "2", nil), "stable", 2)
+	for n := uint64(0); b.Loop(); n++ {
+		if _, _, err := s.Rollback(l, editRef, n%2+1); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func TestSurplus(t *testing.T) {
+	const tree = "0123456789ab"
+	for _, c := range []struct {
+		name    string
+		all     []uint64
+		broken  []uint64
+		current uint64
+		pinned  uint64
+		want    []uint64
+	}{
+		{"one alone", []uint64{1}, nil, 1, 0, nil},
+		{"two are kept", []uint64{3, 2, 1}, nil, 3, 0, nil},
+		{"and no more", []uint64{5, 4, 3, 2, 1}, nil, 5, 0, []uint64{2, 1}},
+		{"newer ones too", []uint64{5, 4, 3, 2, 1}, nil, 3, 0, []uint64{2, 1}},
+		{"the pinned stays", []uint64{5, 4, 3, 2, 1}, nil, 5, 1, []uint64{2}},
+		{"the current stays although it is the oldest", []uint64{5, 4, 3, 1}, nil, 1, 0, []uint64{3}},
+		{"what has no record is nobody's", []uint64{3, 2, 1}, []uint64{2}, 3, 0, []uint64{2}},
+		{"be it pinned", []uint64{3, 2, 1}, []uint64{2}, 3, 2, []uint64{2}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var all []installed.Deployment
+			for _, n := range c.all {
+				all = append(all, installed.Deployment{N: n, Tree: tree})
+			}
+			var got []uint64
+			for _, d := range store.Surplus(all, installed.Deployment{N: c.current, Tree: tree}, c.pinned, func(d installed.Deployment) bool { return !slices.Contains(c.broken, d.N) }) {
+				got = append(got, d.N)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// A file system without hard links and nameless files serves as well.
+func TestPlainFileSystem(t *testing.T) {
+	s := storetest.Open(t)
+	s.SetPlain()
+	l := storetest.Lock(t, s)
+	dir := editor(t, "1", nil)
+	rec := storetest.Deploy(t, s, l, dir, "stable", 1)
+	want, _ := bundle.Digest(dir)
+	if got, err := bundle.Digest(s.BundleDir(rec)); err != nil || got != want {
+		t.Errorf("another bundle: %v", err)
+	}
+	var st unix.Stat_t
+	if unix.Stat(filepath.Join(s.BundleDir(rec), "files/share/version"), &st); st.Nlink != 1 {
+		t.Errorf("it has %d links", st.Nlink)
+	}
+	if found, err := s.Verify(t.Context(), store.VerifyOptions{}); err != nil || len(found) > 0 {
+		t.Errorf("%v %v", found, err)
+	}
+	if list, _ := os.ReadDir(filepath.Join(s.Dir(), "tmp")); len(list) > 0 {
+		t.Errorf("%v is left", list)
+	}
+}
+
+// A content that has no link left is copied.
+func TestManyLinks(t *testing.T) {
+	s := storetest.Open(t)
+	l := storetest.Lock(t, s)
+	dir := editor(t, "1", nil)
+	rec, tree, stored := storetest.Record(t, dir, "stable", 1)
+	storetest.Fill(t, s, dir, tree, stored)
+	i := slices.IndexFunc(tree.Entries, func(e repo.Entry) bool { return e.Path == "files/share/version" })
+	h := tree.Entries[i].Object.String()
+	object := filepath.Join(s.Dir(), "objects", h[:2], h+".f")
+	more := filepath.Join(filepath.Dir(s.Dir()), "links")
+	os.Mkdir(more, 0o755)
+	n := 1
+	for ; n < 65000; n++ {
+		if err := os.Link(object, filepath.Join(more, string(rune('a'+n%26))+"-"+time.Duration(n).String())); errors.Is(err, unix.EMLINK) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Link(object, filepath.Join(more, "x")); !errors.Is(err, unix.EMLINK) {
+		testenv.Skip(t, "needs a file system with a limit of 65,000 links: %v", err)
+	}
+	if err := s.Deploy(l, rec); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bundle.Check(s.BundleDir(rec)); err != nil {
+		t.Error(err)
+	}
+	if found, err := s.Verify(t.Context(), store.VerifyOptions{}); err != nil || len(found) > 0 {
+		t.Errorf("%v %v", found, err)
+	}
+}
+
+// What a power cut left half written is not taken for a content by whoever comes
+// next; in the same boot nothing is read again.
+func TestPowerCutBeforeSync(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	good, lost := []byte("this one was written"), []byte("this one was not")
+	begin := func(boot string) (*store.Store, *store.Lock) {
+		s := storetest.OpenAt(t, dir)
+		s.SetBoot(boot)
+		return s, storetest.Lock(t, s)
+	}
+	s, l := begin("boot-1")
+	for _, data := range [][]byte{good, lost} {
+		if err := s.WriteObject(repo.Sum(data), int64(len(data)), false, bytes.NewReader(data)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l.Unlock()
+	h := repo.Sum(lost).String()
+	object := filepath.Join(dir, "objects", h[:2], h+".f")
+	if err := os.Truncate(object, 3); err != nil { // as delayed allocation does
+		t.Fatal(err)
+	}
+	s, l = begin("boot-1")
+	if !s.HasObject(repo.Sum(lost), false) {
+		t.Error("without a power cut, everything was read again")
+	}
+	l.Unlock()
+	s, l = begin("boot-2")
+	if s.HasObject(repo.Sum(lost), false) {
+		t.Error("what was lost passes for a content")
+	}
+	if !s.HasObject(repo.Sum(good), false) {
+		t.Error("what was not lost is gone too")
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "unsynced")); err == nil {
+		t.Error("it will be done again")
+	}
+	l.Unlock()
+	// What releases refer to was forced to the disk.
+	s, l = begin("boot-3")
+	storetest.Deploy(t, s, l, editor(t, "1", nil), "stable", 1)
+	if _, err := os.Lstat(filepath.Join(dir, "unsynced")); err == nil {
+		t.Error("a deployed release is not synced")
+	}
+}
+
+func TestFullDisk(t *testing.T) {
+	testenv.NeedUserNS(t)
+	dir := small(t, "1")
+	big := editor(t, "2", map[string]string{"files/share/big": "=" + strings.Repeat("0123456789abcdef", 300_000)})
+	t.Setenv("STORE_DIR", t.TempDir())
+	testenv.Subprocess(t, func(t *testing.T) {
+		at := os.Getenv("STORE_DIR")
+		if err := unix.Mount("tmpfs", at, "tmpfs", 0, "size=2m,mode=0700"); err != nil {
+			t.Skipf("cannot mount: %v", err)
+		}
+		t.Cleanup(func() { unix.Unmount(at, unix.MNT_DETACH) })
+		s := storetest.OpenAt(t, at+"/store")
+		l := storetest.Lock(t, s)
+		storetest.Deploy(t, s, l, dir, "stable", 1)
+		rec, tree, stored := storetest.Record(t, big, "stable", 2)
+		if err := s.WriteTree(rec.Release.Tree, stored); err != nil {
+			t.Fatal(err)
+		}
+		var full error
+		for _, e := range tree.Entries {
+			if e.Size > 1<<20 {
+				f, err := os.Open(filepath.Join(big, e.Path))
+				if err != nil {
+					t.Fatal(err)
+				}
+				full = s.WriteObject(e.Object, e.Size, e.Exec, f)
+				f.Close()
+			}
+		}
+		if !errors.Is(full, unix.ENOSPC) || !strings.Contains(hint.Of(full), "free some space") {
+			t.Errorf("a content that does not fit: %v (hint %q)", full, hint.Of(full))
+		}
+		if err := s.Deploy(l, rec); err == nil {
+			t.Error("half of it is installed")
+		}
+		if rec, err := s.Current(editRef); err != nil || rec.Release.N != 1 {
+			t.Errorf("current is %d, %v", rec.Release.N, err)
+		}
+		if found, err := s.Verify(t.Context(), store.VerifyOptions{}); err != nil || len(found) > 0 {
+			t.Errorf("%v %v", found, err)
+		}
+		if _, err := s.GC(l); err != nil {
+			t.Error(err)
+		}
+		// To uninstall needs no space.
+		os.WriteFile(at+"/filler", make([]byte, 4<<20), 0o600)
+		if _, err := s.Uninstall(l, editRef); err != nil {
+			t.Errorf("uninstall on a full disk: %v", err)
+		}
+	}, inNamespace)
+}
+
+// inNamespace lets a test mount.
+func inNamespace(c *exec.Cmd) {
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}}
+}
+
+func TestReadOnlyDisk(t *testing.T) {
+	testenv.NeedUserNS(t)
+	s := storetest.Open(t)
+	l := storetest.Lock(t, s)
+	storetest.Deploy(t, s, l, small(t, "1"), "stable", 1)
+	l.Unlock()
+	t.Setenv("STORE_DIR", cmp(os.Getenv("STORE_DIR"), s.Dir()))
+	testenv.Subprocess(t, func(t *testing.T) {
+		at := os.Getenv("STORE_DIR")
+		if err := unix.Mount(at, at, "", unix.MS_BIND, ""); err != nil {
+			t.Skipf("cannot mount: %v", err)
+		}
+		if err := unix.Mount("", at, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""); err != nil {
+			t.Skipf("cannot mount: %v", err)
+		}
+		_, err := store.Open(at)
+		if err == nil {
+			var s *store.Store
+			if s, err = store.Open(at); err == nil {
+				_, err = s.Lock(t.Context())
+			}
+		}
+		if !errors.Is(err, unix.EROFS) || !strings.Contains(hint.Of(err), "read-only") {
+			t.Errorf("a change: %v (hint %q)", err, hint.Of(err))
+		}
+		// What is there can be read, verified and run.
+		r, err := store.OpenReadOnly(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found, err := r.Verify(t.Context(), store.VerifyOptions{}); err != nil || len(found) > 0 {
+			t.Errorf("%v %v", found, err)
+		}
+		b, err := installed.App([]installed.Place{{Dir: at}}, "edit", "")
+		if err != nil {
+			t.Errorf("a launch: %v", err)
+		} else {
+			b.Release()
+		}
+	}, inNamespace)
+}
+
+func cmp(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// A store of a newer kind is left alone.
+func TestUnknownFormat(t *testing.T) {
+	s := storetest.Open(t)
+	if err := os.WriteFile(filepath.Join(s.Dir(), "format"), []byte("sandbox-store 2\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, open := range map[string]func(string) (*store.Store, error){"to change": store.Open, "to read": store.OpenReadOnly} {
+		if _, err := open(s.Dir()); err == nil || !strings.Contains(hint.Of(err), "newer version") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := store.OpenReadOnly(filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("none: %v", err)
+	}
+}
+
+func TestSizesAreHonest(t *testing.T) {
+	s := storetest.Open(t)
+	l := storetest.Lock(t, s)
+	storetest.Deploy(t, s, l, editor(t, "1", nil), "stable", 1)
+	alone, err := s.Sizes()
+	if err != nil || alone[editRef].Shared != 0 {
+		t.Fatalf("%v %v", alone, err)
+	}
+	// A copy in another channel shares everything but what names it.
+	storetest.Deploy(t, s, l, editor(t, "1", nil), "beta", 1)
+	both, err := s.Sizes()
+	beta := editRef
+	beta.Channel = "beta"
+	if err != nil || both[editRef] != both[beta] || both[editRef].Shared == 0 || both[editRef].Own+both[editRef].Shared != alone[editRef].Own {
+		t.Errorf("alone %+v, both %+v, %v", alone, both, err)
+	}
+	before := objects(t, s)
+	if _, err := s.Uninstall(l, beta); err != nil {
+		t.Fatal(err)
+	}
+	f, err := s.GC(l)
+	if err != nil || f.Bytes != 0 || objects(t, s) != before {
+		t.Errorf("an uninstall freed what is shared: %+v %v", f, err)
+	}
+}
+
+func objects(t testing.TB, s *store.Store) (n int) {
+	t.Helper()
+	filepath.WalkDir(filepath.Join(s.Dir(), "objects"), func(_ string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			n++
+		}
+		return nil
+	})
+	return n
+}
+
+// Runtimes stay as long as a release that lies here runs on them, and go with the
+// last one; what a person asked for by name stays.
+func TestUnusedRuntimesGo(t *testing.T) {
+	s := storetest.Open(t)
+	l := storetest.Lock(t, s)
+	deploy := func(dir, channel string, n uint64, explicit bool) {
+		t.Helper()
+		rec, tree, stored := storetest.Record(t, dir, channel, n)
+		rec.Explicit = explicit
+		storetest.Fill(t, s, dir, tree, stored)
+		if err := s.Deploy(l, rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	gone := func() (refs []string) {
+		t.Helper()
+		f, err := s.GC(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range f.Unused {
+			refs = append(refs, string(r.ID)+"/"+r.Channel)
+		}
+		return refs
+	}
+	on := func(v, runtime string) string { return on(t, v, runtime) }
+	deploy(runtimeOf(t, "1"), "1", 1, false)
+	deploy(runtimeOf(t, "2"), "2", 1, false)
+	deploy(runtimeOf(t, "3"), "3", 1, true)
+	deploy(on("1", "1"), "stable", 1, true)
+	if got := gone(); !slices.Equal(got, []string{"org.example.Platform/2"}) {
+		t.Errorf("gone: %v", got)
+	}
+	deploy(runtimeOf(t, "2"), "2", 1, false)
+	deploy(on("2", "2"), "stable", 2, true) // the release before still needs the first
+	if got := gone(); len(got) > 0 {
+		t.Errorf("gone: %v", got)
+	}
+	if _, _, err := s.Rollback(l, editRef, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := gone(); len(got) > 0 {
+		t.Errorf("gone: %v", got)
+	}
+	if _, err := s.Uninstall(l, editRef); err != nil {
+		t.Fatal(err)
+	}
+	if got := gone(); !slices.Equal(got, []string{"org.example.Platform/1", "org.example.Platform/2"}) {
+		t.Errorf("gone: %v", got)
+	}
+	if list, _ := s.Records(); len(list) != 1 || list[0].Release.Ref.Channel != "3" {
+		t.Errorf("there is %+v", list)
+	}
+}
+
+func on(t testing.TB, v, runtime string) string {
+	return editorOf(t, v, `runtime = "org.example.Platform/`+runtime+`"`)
+}
+
+func TestChoose(t *testing.T) {
+	rec := func(text string) store.Record {
+		r, err := repo.ParseRef(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store.Record{Release: repo.Release{Ref: r}}
+	}
+	all := []store.Record{rec("app/org.example.Edit/any/stable"), rec("app/org.example.Edit/any/beta"), rec("app/com.example.Tool/any/one"),
+		rec("app/org.example.Tool/any/stable"), rec("runtime/org.example.Base/any/1"), rec("runtime/org.example.Base/any/2"), rec("app/org.example.Base/any/stable")}
+	for name, want := range map[string]string{
+		"edit": "app/org.example.Edit/any/stable", "EDIT": "app/org.example.Edit/any/stable", "org.example.Edit": "app/org.example.Edit/any/stable",
+		"org.example.Edit/beta": "app/org.example.Edit/any/beta", "app/org.example.Edit/any/beta": "app/org.example.Edit/any/beta",
+		"tool": "", "com.example.Tool": "app/com.example.Tool/any/one", "base": "app/org.example.Base/any/stable",
+		"org.example.Base/2": "runtime/org.example.Base/any/2", "nothing": "", "": "", "../x": "",
+	} {
+		got, err := store.Choose(all, name)
+		if got.Ref().String() != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %s, %v", name, got.Ref(), err)
+		}
+	}
+	var _ manifest.Kind
+}
+
+func TestHistoryIsBounded(t *testing.T) {
+	s := storetest.Open(t)
+	l := storetest.Lock(t, s)
+	name := filepath.Join(s.Dir(), "history.jsonl")
+	long := store.Event{Action: "update", Ref: editRef, Note: strings.Repeat("x", 64<<10)}
+	for n := range uint64(40) {
+		long.To = n + 1
+		if err := s.Note(l, long); err != nil {
+			t.Fatal(err)
+		}
+	}
+	st, err := os.Stat(name)
+	if err != nil || st.Size() > 2*int64(store.MaxHistory) {
+		t.Errorf("%v %v", st.Size(), err)
+	}
+	// A line that a crash cut is passed over.
+	f, _ := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)
+	f.WriteString("{\"action\":\"inst\n")
+	f.Close()
+	if err := s.Note(l, store.Event{Action: "install", Ref: editRef, To: 99}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := s.History()
+	if err != nil || len(list) < 5 || list[len(list)-1].To != 99 || list[len(list)-2].To != 40 {
+		t.Errorf("%d events, %v", len(list), err)
+	}
+}
