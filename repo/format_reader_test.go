@@ -570,7 +570,9 @@ func write(dir string, head treeHeader, entries []treeEntry, objects map[string]
 	for _, e := range entries {
 		switch e.T {
 		case "d":
-			err = root.Mkdir(e.P, 0o755)
+			if err = root.Mkdir(e.P, 0o755); err == nil {
+				err = root.Chmod(e.P, 0o755)
+			}
 		case "l":
 			err = root.Symlink(e.L, e.P)
 		case "f":
