@@ -12,7 +12,7 @@ main() {
 	need_go
 	need gcc=gcc libc6-dev=file:/usr/include/stdio.h pkg-config=pkg-config \
 		libseccomp-dev=pkg-config:libseccomp bubblewrap=bwrap flatpak=flatpak \
-		dbus-daemon=dbus-daemon
+		dbus-daemon=dbus-daemon ostree=ostree nginx=file:/usr/sbin/nginx strace=strace
 	if [ "$(id -u)" = 0 ]; then
 		id "$user" >/dev/null 2>&1 || useradd --create-home --user-group --shell /bin/bash "$user"
 	elif have sudo; then

@@ -150,7 +150,7 @@ func installing(s *session) []figure {
 	second := wire
 	var back []sample
 	for _, env := range homes[0] {
-		back = append(back, as(env, s.ours("rollback", "-y", officeID)))
+		back = append(back, as(env, s.ours("rollback", officeID)))
 	}
 	env := user("traced")
 	before := s.env
