@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -124,7 +125,8 @@ func (o *listOptions) print(w, stderr io.Writer, rows []installedRow) error {
 		cli.Note(stderr, "nothing is installed; `sandbox search` shows what can be")
 		return nil
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	out := bufio.NewWriter(w) // the table is written cell by cell
+	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	head := "APP\tVERSION\tRELEASE\tCHANNEL\tSIZE\tFROM\tNOTE"
 	if o.size {
 		head = "APP\tVERSION\tRELEASE\tCHANNEL\tSIZE\tOWN\tSHARED\tFROM\tNOTE"
@@ -144,7 +146,7 @@ func (o *listOptions) print(w, stderr io.Writer, rows []installedRow) error {
 		}
 		fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\t%s\n", r.Ref.ID, safe.Text(r.Version), r.N, r.Ref.Channel, sizes, safe.Text(from), safe.Text(r.notes()))
 	}
-	return t.Flush()
+	return errors.Join(t.Flush(), out.Flush())
 }
 
 // notes is what else there is to say, in words.
