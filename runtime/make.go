@@ -478,10 +478,11 @@ func (m *maker) limits() error {
 	m.plan.Rlimits = []Rlimit{
 		{"core", unix.RLIMIT_CORE, 0, 0},
 		{"memlock", unix.RLIMIT_MEMLOCK, 8 << 20, 8 << 20},
-		{"msgqueue", unix.RLIMIT_MSGQUEUE, 819200, 819200},
+		// Message queues, queued signals and timers are counted against the user's
+		// own limit too, in all namespaces: an app must not use that up. A user may
+		// have 819200 bytes of queues.
+		{"msgqueue", unix.RLIMIT_MSGQUEUE, 409600, 409600},
 		{"rtprio", unix.RLIMIT_RTPRIO, 0, 0},
-		// Queued signals and timers are counted against the user's own limit too,
-		// in all namespaces: an app must not use that up.
 		{"sigpending", unix.RLIMIT_SIGPENDING, 1024, 1024},
 	}
 	return nil
