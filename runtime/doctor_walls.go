@@ -41,9 +41,12 @@ func (f *Facts) landlock() Finding {
 	}
 	v.State = Degraded
 	v.Cost = "an app with network:host also reaches abstract sockets of the host (X11, old D-Bus)"
-	if f.Landlock < landlockTruncate {
+	switch {
+	case f.Landlock < landlockRefer:
 		v.Cost += "; every app can write to a file that it was handed only to read (sandbox run APP <FILE), where you may"
-	} else {
+	case f.Landlock < landlockTruncate:
+		v.Cost += "; every app can empty a file that it was handed only to read (sandbox run APP <FILE), where you may write"
+	default:
 		v.Cost += "; without that grant nothing changes"
 	}
 	switch {

@@ -8,6 +8,7 @@ import (
 
 // Landlock ABIs that the walls below need: landlock(7).
 const (
+	landlockRefer    = 2 // before it, whoever is held to files cannot rename between directories
 	landlockTruncate = 3
 	landlockScopes   = 6
 )
@@ -17,15 +18,19 @@ const (
 // which its standard streams and passed descriptors were opened: they are files
 // of the host's mounts, and by /proc/self/fd a file that was opened to be read
 // could be opened again to be written. What is in the view may be opened as its
-// mounts allow; what is not in it, only as the caller did.
+// mounts allow; what is not in it, only as the caller did. Before ABI 3 it may
+// still be emptied.
 func (c *compiler) landlock() {
 	attr := placed[unix.LandlockRulesetAttr](c.builder)
 	if c.plan.Landlock >= landlockScopes {
 		attr.Scoped = c.scopes()
 	}
 	// Whoever is held to files may no longer mount, which is what the feature is for.
-	files := c.plan.Landlock >= landlockTruncate && !slices.Contains(c.plan.Features, "userns")
-	const modify = unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE
+	files := c.plan.Landlock >= landlockRefer && !slices.Contains(c.plan.Features, "userns")
+	modify := uint64(unix.LANDLOCK_ACCESS_FS_WRITE_FILE)
+	if c.plan.Landlock >= landlockTruncate {
+		modify |= unix.LANDLOCK_ACCESS_FS_TRUNCATE
+	}
 	if files {
 		attr.Handled_access_fs = unix.LANDLOCK_ACCESS_FS_READ_FILE | modify | unix.LANDLOCK_ACCESS_FS_REFER
 	}

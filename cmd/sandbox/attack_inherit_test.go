@@ -78,8 +78,10 @@ func TestI01PassedDescriptors(t *testing.T) {
 	if os.Getuid() != 0 {
 		a.Is("read /proc/self/fd/3", "ok content")
 	}
-	a.Is("open /proc/self/fd/3 rw", "EACCES")
-	a.Is("open /proc/self/fd/3 trunc", "EACCES")
+	if descriptorsAreHeld(t) {
+		a.Is("open /proc/self/fd/3 rw", "EACCES")
+		a.Is("open /proc/self/fd/3 trunc", "EACCES")
+	}
 	a.Is("openat 3 ..", "ENOTDIR")
 	if e2e.Read(path) != "content" {
 		t.Error("the file was changed")
@@ -104,11 +106,25 @@ func TestI01PassedDescriptors(t *testing.T) {
 	}
 }
 
+// descriptorsAreHeld says whether this kernel's Landlock holds apps to the way
+// their descriptors were opened. Where it does not, doctor says so.
+func descriptorsAreHeld(t *testing.T) bool {
+	t.Helper()
+	if level := testenv.Landlock(t); level < 2 && os.Getuid() != 0 {
+		t.Logf("Landlock level %d does not hold descriptors to their mode", level)
+		return false
+	}
+	return true
+}
+
 // A file that is given to be read is not given to be written, nor the other
 // way round, by opening it again.
 func TestI01StreamsAreNotOpenedAgain(t *testing.T) {
 	testenv.NeedUser(t) // to root's apps the caller's files are another's anyway
 	h, b := attack(t)
+	if !descriptorsAreHeld(t) {
+		return
+	}
 	in, out := h.Write("in", "the input"), h.Write("out", "old secret\n")
 	stdin, _ := os.Open(in)
 	stdout, _ := os.OpenFile(out, os.O_WRONLY|os.O_APPEND, 0)
@@ -116,6 +132,9 @@ func TestI01StreamsAreNotOpenedAgain(t *testing.T) {
 	defer stdout.Close()
 	ops := []string{"open /proc/self/fd/0 w", "open /dev/stdin rw", "open /proc/self/fd/0 trunc", "truncate /proc/self/fd/0", "write /dev/stdin planted", "chmod /proc/self/fd/0 0777",
 		"read /dev/stdin", "read /proc/self/fd/1", "open /dev/stdout w", "link /proc/self/fd/0 /tmp/x"}
+	if testenv.Landlock(t) < 3 {
+		ops[3] = "say nothing" // before that level files can be emptied
+	}
 	h.Do(e2e.Cmd{Args: append([]string{"run", b}, ops...), Stdin: stdin, Stdout: stdout})
 	if got := e2e.Read(in); got != "the input" {
 		t.Errorf("the input is %q now", got)
@@ -123,7 +142,9 @@ func TestI01StreamsAreNotOpenedAgain(t *testing.T) {
 	got := strings.TrimPrefix(e2e.Read(out), "old secret\n")
 	a := h.Answers(e2e.Result{Stdout: got})
 	for _, op := range ops[:5] {
-		a.Is(op, "EACCES")
+		if op != "say nothing" {
+			a.Is(op, "EACCES")
+		}
 	}
 	a.Is("read /dev/stdin", "ok the input")
 	a.Is("read /proc/self/fd/1", "EACCES")

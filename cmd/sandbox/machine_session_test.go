@@ -3,13 +3,13 @@ package main_test
 import (
 	"encoding/json"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"sandbox/internal/e2e"
+	"sandbox/internal/testenv"
 )
 
 // The machine is what these tests are about: a login on a terminal, outside the
@@ -74,7 +74,7 @@ func TestMachineIsJudgedByDoctor(t *testing.T) {
 	}
 	want := map[string]string{"limit-memory": "ok", "limit-swap": "ok", "limit-pids": "ok", "limit-cpu": "ok", "limit-io": "degraded",
 		"user-namespaces": "ok", "mount-overlay": "ok", "seccomp": "ok", "landlock": "ok"}
-	if landlock(t) < 6 {
+	if testenv.Landlock(t) < 6 {
 		want["landlock"] = "degraded"
 	}
 	for id, state := range want {
@@ -84,23 +84,11 @@ func TestMachineIsJudgedByDoctor(t *testing.T) {
 	}
 }
 
-// landlock is the level of this kernel, asked of it alone (landlock(7)).
-func landlock(t *testing.T) int {
-	t.Helper()
-	level, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
-	if e != 0 {
-		t.Logf("Landlock: %v", e)
-		return 0
-	}
-	t.Log("Landlock level " + strconv.Itoa(int(level)))
-	return int(level)
-}
-
 // An app that has the host's network runs without the second wall, and the
 // launch says so; with --strict it does not run. Without that grant the wall is not needed.
 func TestMachineSaysWhatLandlockDoesNotHold(t *testing.T) {
 	h := machine(t)
-	level := landlock(t)
+	level := testenv.Landlock(t)
 	b := e2e.ProbeBundle(t)
 	r := h.Run("run", "--grant", "network:host", b, "say up")
 	if r.Code != 0 || strings.Contains(r.Stderr, "DEGRADED") != (level < 6) {
