@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -119,10 +120,21 @@ func TestS19RefusedCalls(t *testing.T) {
 		if strings.HasPrefix(r.op, "sys 56 ") {
 			continue
 		}
-		if got := h.Outside(r.op).Of(r.op); got == r.want && !strings.HasPrefix(got, "ok") {
+		switch got := h.Outside(r.op).Of(r.op); {
+		case got == "ENOSYS" && r.want == got && newCall(r.op):
+			t.Logf("%s is not known to this kernel", r.name)
+		case got == r.want && !strings.HasPrefix(got, "ok"):
 			t.Errorf("%s proves nothing: outside it is %s too", r.name, got)
 		}
 	}
+}
+
+// newCall says whether an operation is a call that the oldest kernels we run on
+// need not know: those numbered after futex_waitv of Linux 5.16.
+func newCall(op string) bool {
+	var number int
+	fmt.Sscanf(op, "sys %d", &number)
+	return number > 449
 }
 
 // What is not known is not there.

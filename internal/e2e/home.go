@@ -116,10 +116,10 @@ func (h *Home) Begin(c Cmd) *Process {
 		c.Timeout = patience
 	}
 	program := h.program(c) // built first: that takes its time, which is not the command's
-	ctx, cancel := context.WithTimeout(context.Background(), c.Timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), testenv.Patience(c.Timeout))
 	p := &Process{home: h, ctx: ctx, cancel: cancel}
 	p.Cmd = exec.CommandContext(ctx, program, c.Args...)
-	p.WaitDelay = 3 * time.Second
+	p.WaitDelay = testenv.Patience(3 * time.Second)
 	h.prepare(p.Cmd, c)
 	if c.Stdout == nil {
 		p.Stdout = &p.stdout
@@ -198,9 +198,10 @@ func (p *Process) Expect(text string, timeout time.Duration) {
 	}
 }
 
-// Within asks again and again until the answer is yes or the time is over.
+// Within asks again and again until the answer is yes or the time is over,
+// which is more where the machine is emulated.
 func Within(timeout time.Duration, ok func() bool) bool {
-	for end := time.Now().Add(timeout); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(testenv.Patience(timeout)); ; time.Sleep(5 * time.Millisecond) {
 		if ok() {
 			return true
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sandbox/internal/testenv"
 )
 
 // Pty is a command on a terminal of its own, as a terminal emulator sees it.
@@ -165,7 +167,7 @@ func (p *Pty) Wait(timeout time.Duration) int {
 	go func() { p.Process.Wait(); close(ended) }()
 	select {
 	case <-ended:
-	case <-time.After(timeout):
+	case <-time.After(testenv.Patience(timeout)):
 		p.Process.Process.Kill()
 		<-ended
 		p.home.t.Fatalf("the command on the terminal did not end; it shows %q", p.Output())

@@ -153,7 +153,11 @@ func fill(a []string) (string, error) {
 	defer os.Remove(f.Name())
 	defer f.Close()
 	for n := 0; n < number(a[1]); n += 4 << 20 {
-		if err := unix.Fallocate(int(f.Fd()), 0, int64(n), 4<<20); err != nil {
+		err := unix.Fallocate(int(f.Fd()), 0, int64(n), 4<<20)
+		for err == unix.EINTR { // by the Go scheduler, where memory is slow
+			err = unix.Fallocate(int(f.Fd()), 0, int64(n), 4<<20)
+		}
+		if err != nil {
 			return "", err
 		}
 	}
