@@ -44,6 +44,7 @@ func newRoot() *cobra.Command {
 		installCommand(),
 		updateCommand(),
 		downloadCommand(),
+		runFileCommand(),
 		listCommand(),
 		uninstallCommand(),
 		rollbackCommand(),

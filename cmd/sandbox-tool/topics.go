@@ -6,6 +6,7 @@ import (
 	"sandbox/permissions"
 	"sandbox/repo"
 	"sandbox/repo/bundle"
+	"sandbox/repo/client"
 	"sandbox/repo/export"
 	"sandbox/repo/publish"
 	"sandbox/runtime"
@@ -20,6 +21,7 @@ func topics() []topic {
 	return []topic{
 		{"manifest", "every key of sandbox.toml", manifest.Reference},
 		{"permissions", "every permission and what it exposes", permissions.Reference},
+		{"installing", "where apps come from, and what you agree to", client.Reference},
 		{"packaging", "how a program becomes a bundle", bundle.Reference},
 		{"publishing", "keys, repositories, and how they are kept", publish.Reference},
 		{"exports", "what apps show outside their sandbox, and who has which name", export.Reference},

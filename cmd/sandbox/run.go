@@ -18,6 +18,9 @@ import (
 )
 
 func runRun(a cli.Args) error {
+	if isCarried(a.Rest[0]) {
+		return notStarted(cli.Exec(cli.Tool, append([]string{"run-file"}, os.Args[2:]...)))
+	}
 	if a.Has("json") && !a.Has("dry-run") && !a.Has("detach") {
 		return cli.Usagef("give --dry-run or --detach with it", "--json prints nothing while the app has the terminal")
 	}
@@ -81,6 +84,16 @@ func prepareRun(a cli.Args) (runtime.Options, error) {
 	}
 	opt.Registry, err = runtime.OpenRegistry(host)
 	return opt, err
+}
+
+// isCarried: a single-file bundle is verified, and its permissions are agreed to,
+// by the program that installs; it comes back with a directory.
+func isCarried(name string) bool {
+	if !isPath(name) || !strings.HasSuffix(name, ".sandbox") {
+		return false
+	}
+	st, err := os.Stat(name)
+	return err == nil && st.Mode().IsRegular()
 }
 
 func warn(text string) { cli.Warn(os.Stderr, "%s", text) }

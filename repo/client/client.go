@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 type Client struct {
 	Store  *store.Store   // what is changed
 	Others []*store.Store // what is read besides: the machine's store, for a user
+	Trust  string         // the store whose remotes are used, "" for Store's own
 
 	Pace remote.Pace
 	Now  func() time.Time // nil for the clock
@@ -63,8 +65,8 @@ func (c *Client) arch() string {
 // arches are those that run here, the narrower first.
 func (c *Client) arches() []string { return []string{c.arch(), repo.AnyArch} }
 
-// Remotes are the configured ones of the store.
-func (c *Client) Remotes() remote.Set { return remote.In(c.Store.Dir()) }
+// Remotes are the configured ones.
+func (c *Client) Remotes() remote.Set { return remote.In(cmp.Or(c.Trust, c.Store.Dir())) }
 
 // Close gives up connections and files.
 func (c *Client) Close() {

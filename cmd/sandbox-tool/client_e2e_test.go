@@ -1,0 +1,256 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"sandbox/internal/e2e"
+)
+
+// shop is a packager with a published repository, and a user.
+type shop struct {
+	packager
+	user packager
+	url  string
+	key  string
+}
+
+func newShop(t *testing.T) *shop {
+	s := &shop{packager: newPackager(t), user: newPackager(t)}
+	s.ok("key", "create", "release", "--no-passphrase")
+	s.key = s.ok("repo", "init", "--key", "release", "--title", "Example", "repo")
+	web := httptest.NewServer(http.FileServer(http.Dir(s.Dir + "/repo")))
+	t.Cleanup(web.Close)
+	s.url = web.URL
+	return s
+}
+
+const asksForDocuments = "[permissions]\n\"files:~/Documents:write\" = \"edit your documents\"\n"
+
+// publish releases org.example.Edit.
+func (s *shop) publish(version, more string) {
+	s.t.Helper()
+	text := fmt.Sprintf("id = \"org.example.Edit\"\nversion = %q\ncommand = \"main\"\nsummary = \"An editor\"\n", version)
+	b := e2e.Bundle(s.t, text+more, map[string]string{"files/bin/main": "=#!/bin/sh\necho " + version + "\n"})
+	s.ok("publish", "--repo", "repo", "--key", "release", b)
+}
+
+func (s *shop) add() { s.user.ok("remote", "add", "main", s.url, "--key", s.key) }
+
+func (s *shop) installed() string {
+	s.t.Helper()
+	var rows []struct {
+		Ref     string `json:"ref"`
+		Version string `json:"version"`
+	}
+	r := s.user.Run("list", "--json")
+	if err := json.Unmarshal([]byte(r.Stdout), &rows); err != nil {
+		s.t.Fatalf("%v: %s%s", err, r.Stdout, r.Stderr)
+	}
+	var all []string
+	for _, r := range rows {
+		all = append(all, r.Version)
+	}
+	return strings.Join(all, " ")
+}
+
+// A user finds, looks at, installs and updates an app, without a terminal.
+func TestUserSession(t *testing.T) {
+	s := newShop(t)
+	s.publish("1.0", asksForDocuments)
+	s.user.fails(1, "no remote is configured", "search")
+	s.user.fails(1, "nobody vouches", "remote", "add", "main", s.url)
+	s.user.fails(1, "fingerprint", "remote", "add", "main", s.url, "--key", "sha256:"+strings.Repeat("0", 64))
+	s.user.fails(2, "pattern", "remote", "add", "main", s.url, "--key", s.key, "--allow", "a/b")
+	s.add()
+	s.user.fails(1, "already", "remote", "add", "main", s.url, "--key", s.key)
+	if out := s.user.ok("remote", "list"); !strings.HasPrefix(out, "main  "+s.url+"/  0  asked just now") {
+		t.Errorf("remote list: %q", out)
+	}
+	if out := s.user.ok("search", "editor"); !strings.HasPrefix(out, "org.example.Edit  1.0  main  An editor") {
+		t.Errorf("search: %q", out)
+	}
+	if out := s.user.ok("info", "edit"); !strings.Contains(out, "edit your documents") || !strings.Contains(out, "installed    no") || !strings.Contains(out, "publisher    SHA256:") {
+		t.Errorf("info: %s", out)
+	}
+	s.user.fails(1, "no terminal", "install", "edit")
+	s.user.fails(2, "is a file", "install", "./edit.sandbox")
+	s.user.fails(2, "lits", "remote", "lits")
+	if got := s.installed(); got != "" {
+		t.Fatalf("installed: %s", got)
+	}
+	r := s.user.Run("install", "-y", "edit")
+	if r.Code != 0 || r.Stdout != "org.example.Edit 1.0 1\n" || !strings.Contains(r.Stderr, "read and change the files in ~/Documents") || strings.Contains(r.Stderr, "\x1b") {
+		t.Errorf("install: %d %q\n%s", r.Code, r.Stdout, r.Stderr)
+	}
+	if out := s.user.ok("search"); !strings.HasPrefix(out, "*org.example.Edit") {
+		t.Errorf("search: %q", out)
+	}
+	s.user.fails(1, "came from it", "remote", "remove", "main")
+
+	// An update that asks for more is held: -y is no consent.
+	s.publish("1.1", asksForDocuments+"\"network:internet\" = \"look for updates\"\n")
+	r = s.user.Run("update", "-y")
+	if r.Code != 0 || r.Stdout != "" || !strings.Contains(r.Stderr, "is held") || !strings.Contains(r.Stderr, "look for updates") || !strings.Contains(r.Stderr, "--accept-permissions") || s.installed() != "1.0" {
+		t.Errorf("update -y: %d %q\n%s", r.Code, r.Stdout, r.Stderr)
+	}
+	var doc changeDoc
+	if err := json.Unmarshal([]byte(s.user.ok("update", "-y", "--json")), &doc); err != nil || len(doc.Steps) != 0 || len(doc.Held) != 1 || doc.Held[0].Needs[0] != "--accept-permissions" {
+		t.Errorf("%+v, %v", doc, err)
+	}
+	if err := json.Unmarshal([]byte(s.user.ok("update", "-n", "--json")), &doc); err != nil || len(doc.Steps) != 1 || doc.Steps[0].Done || doc.Steps[0].Changes[0] != "+ network:internet" {
+		t.Errorf("%+v, %v", doc, err)
+	}
+	if out := s.user.ok("update", "-y", "--accept-permissions"); out != "org.example.Edit 1.1 2" || s.installed() != "1.1" {
+		t.Errorf("update: %q", out)
+	}
+	if r := s.user.Run("update", "-y"); r.Code != 0 || !strings.Contains(r.Stderr, "up to date") {
+		t.Errorf("%d %s", r.Code, r.Stderr)
+	}
+	if out := s.user.ok("update", "-y", "--release", "1", "--downgrade", "edit"); out != "org.example.Edit 1.0 1" || s.installed() != "1.0" {
+		t.Errorf("downgrade: %q", out)
+	}
+	s.user.fails(2, "name the one", "update", "--release", "1")
+	if r := s.user.Run("remote", "remove", "--force", "main"); r.Code != 0 || s.installed() != "1.0" {
+		t.Errorf("%d %s", r.Code, r.Stderr)
+	}
+}
+
+// Every verb that prints has --json, and what it prints is JSON alone.
+func TestClientJSON(t *testing.T) {
+	s := newShop(t)
+	s.publish("1.0", asksForDocuments)
+	for _, args := range [][]string{
+		{"remote", "add", "main", s.url, "--key", s.key, "--json"}, {"remote", "list", "--json"}, {"remote", "show", "main", "--json"},
+		{"remote", "modify", "main", "--priority", "3", "--json"}, {"search", "--json"}, {"info", "edit", "--json"},
+		{"install", "-y", "--json", "edit"}, {"update", "-y", "--json"}, {"download", "edit", "--json"}, {"remote", "remove", "--force", "main", "--json"},
+	} {
+		if r := s.user.Run(args...); r.Code != 0 || !json.Valid([]byte(r.Stdout)) {
+			t.Errorf("%v: %d\n%s%s", args, r.Code, r.Stdout, r.Stderr)
+		}
+	}
+}
+
+// On a terminal everything is asked, and no is no.
+func TestConsentOnATerminal(t *testing.T) {
+	s := newShop(t)
+	s.publish("1.0", asksForDocuments)
+	const soon = 30 * time.Second
+	ask := func(code int, args []string, dialog ...string) string {
+		t.Helper()
+		tty := s.user.Pty(args...)
+		for i := 0; i+1 < len(dialog); i += 2 {
+			tty.Expect(dialog[i], soon)
+			tty.Type(dialog[i+1] + "\r")
+		}
+		if got := tty.Wait(soon); got != code {
+			t.Fatalf("%v: status %d\n%s", args, got, tty.Output())
+		}
+		return tty.Output()
+	}
+	add := []string{"remote", "add", "main", s.url}
+	if out := ask(1, add, "Is that what its operator says?", "n"); !strings.Contains(out, s.key) {
+		t.Errorf("the fingerprint was not shown: %s", out)
+	}
+	ask(1, add, "Is that what its operator says?", "") // an empty line is no
+	ask(0, add, "Is that what its operator says?", "y")
+
+	out := ask(1, []string{"install", "edit"}, "Install?", "n")
+	if !strings.Contains(out, "edit your documents") || strings.Index(out, "edit your documents") > strings.Index(out, "Install?") || s.installed() != "" {
+		t.Errorf("permissions come before the question: %s", out)
+	}
+	ask(0, []string{"install", "edit"}, "Install?", "y")
+	s.publish("1.1", asksForDocuments+"\"network:internet\" = \"look for updates\"\n")
+	if out := ask(0, []string{"update"}, "Allow org.example.Edit that?", "n"); !strings.Contains(out, "is held") || s.installed() != "1.0" {
+		t.Errorf("held: %s", out)
+	}
+	if out := ask(0, []string{"update", "-y"}, "Allow org.example.Edit that?", "n"); s.installed() != "1.0" {
+		t.Errorf("-y is no consent: %s", out)
+	}
+	ask(0, []string{"update"}, "Allow org.example.Edit that?", "y", "Update?", "y")
+	if s.installed() != "1.1" {
+		t.Error(s.installed())
+	}
+	// Interrupted at the question, nothing happens.
+	s.publish("1.2", asksForDocuments+"\"network:internet\" = \"look for updates\"\n")
+	tty := s.user.Pty("update")
+	tty.Expect("Update?", soon)
+	tty.Type("\x03")
+	if code := tty.Wait(soon); code == 0 || s.installed() != "1.1" {
+		t.Errorf("interrupted: %d, %s", code, s.installed())
+	}
+	// Progress is painted and leaves nothing behind.
+	out = ask(0, []string{"update", "-y"})
+	if !regexp.MustCompile(`download .*━`).MatchString(out) || strings.Contains(strings.ReplaceAll(out, "\r\n", "\n"), "\r\x1b[K\n") {
+		t.Errorf("%q", out)
+	}
+}
+
+// Another repository and another publisher are shown side by side and asked about.
+func TestSwitchOfRepository(t *testing.T) {
+	s, other := newShop(t), newShop(t)
+	s.publish("1.0", "")
+	other.publish("9.0", "")
+	s.add()
+	s.user.ok("install", "-y", "edit")
+	s.user.ok("remote", "add", "other", other.url, "--key", other.key, "--priority", "50")
+	if out := s.user.ok("update", "-y"); out != "" || s.installed() != "1.0" {
+		t.Errorf("taken silently: %q", out)
+	}
+	tty := s.user.Pty("update", "--from", "other", "edit")
+	tty.Expect(s.key, 30*time.Second)
+	tty.Expect(other.key, 30*time.Second)
+	tty.Expect("from there from now on?", 30*time.Second)
+	tty.Type("n\r")
+	if code := tty.Wait(30 * time.Second); code != 0 || s.installed() != "1.0" {
+		t.Errorf("%d\n%s", code, tty.Output())
+	}
+	s.user.ok("update", "-y", "--from", "other", "--accept-origin", "edit")
+	if s.installed() != "1.0" { // the publisher's key is another one as well
+		t.Error(s.installed())
+	}
+	s.user.ok("update", "-y", "--from", "other", "--accept-origin", "--accept-publisher", "edit")
+	if s.installed() != "9.0" {
+		t.Error(s.installed())
+	}
+}
+
+// One file goes to a machine without a network: installed from, and run.
+func TestCarriedToAnotherMachine(t *testing.T) {
+	s := newShop(t)
+	s.publish("1.0", asksForDocuments)
+	s.add()
+	s.user.ok("download", "edit")
+	s.user.fails(1, "there already", "download", "edit")
+	there := newPackager(t)
+	if err := os.Rename(s.user.Dir+"/edit.sandbox", there.Dir+"/edit.sandbox"); err != nil {
+		t.Fatal(err)
+	}
+	there.fails(2, "is a file", "install", "edit.sandbox")
+	there.fails(1, "nobody vouches", "install", "-y", "--file", "edit.sandbox")
+	there.fails(1, "another one", "install", "-y", "--file", "edit.sandbox", "--key", "sha256:"+strings.Repeat("0", 64))
+	there.fails(125, "nobody vouches", "run", "./edit.sandbox")
+
+	tty := there.Pty("run", "./edit.sandbox")
+	tty.Expect(s.key, 30*time.Second)
+	tty.Expect("Is that what its operator says?", 30*time.Second)
+	tty.Type("y\r")
+	tty.Expect("edit your documents", 30*time.Second)
+	tty.Expect("Run it?", 30*time.Second)
+	tty.Type("y\r")
+	tty.Wait(30 * time.Second)
+	if left, _ := filepath.Glob(there.Dir + "/.local/share/sandbox/store/deploy/app/*"); len(left) != 0 {
+		t.Errorf("running a file installed it: %v", left)
+	}
+	if out := there.ok("install", "-y", "--file", "edit.sandbox", "--key", s.key); out != "org.example.Edit 1.0 1" {
+		t.Errorf("%q", out)
+	}
+}
