@@ -85,9 +85,15 @@ func meant(places []Place, stores []*opened, unsafeName string) (id manifest.ID,
 	if c != nil {
 		found, command = append(found, string(c.ID)), c.Command
 	}
-	for _, have := range ids(stores) {
-		if strings.EqualFold(manifest.ID(have).Base(), unsafeName) {
-			found = append(found, have)
+	for _, s := range stores {
+		names, _ := s.names(appsDir)
+		for _, name := range names {
+			if !strings.EqualFold(manifest.ID(name).Base(), unsafeName) {
+				continue
+			}
+			if _, err := manifest.ParseID(name); err == nil {
+				found = append(found, name)
+			}
 		}
 	}
 	slices.Sort(found)
@@ -101,11 +107,13 @@ func meant(places []Place, stores []*opened, unsafeName string) (id manifest.ID,
 	return "", "", ambiguous(unsafeName, found)
 }
 
+const appsDir = "deploy/" + string(manifest.App)
+
 // ids are the apps in all stores, sorted, with those that are on their way out.
 func ids(stores []*opened) []string {
 	var list []string
 	for _, s := range stores {
-		names, _ := s.names(path.Join("deploy", string(manifest.App)))
+		names, _ := s.names(appsDir)
 		for _, name := range names {
 			if id, err := manifest.ParseID(name); err == nil {
 				list = append(list, string(id))

@@ -101,6 +101,9 @@ func (b *Bundle) check(dir int, name string) error {
 	if err := unix.Fstat(b.lock, &st); err != nil || st.Nlink == 0 {
 		return errMoved
 	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return errors.New("its lock is no file")
+	}
 	tree, err := unix.Openat(dir, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err == unix.ENOENT {
 		return errMoved

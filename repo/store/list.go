@@ -144,8 +144,8 @@ func (s *Store) Deployments(r repo.Ref) ([]Record, error) {
 		return nil, err
 	}
 	current, err := s.current(r)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+	if err != nil {
+		current = installed.Deployment{} // none; Current says what is wrong
 	}
 	var list []Record
 	for _, d := range found {

@@ -133,11 +133,11 @@ func (v *verifier) ref(r repo.Ref) error {
 			continue // nobody's: gc takes it
 		}
 		at := Damage{Ref: r, N: d.N}
+		whole = whole || d == current
 		if err != nil {
 			v.damage(at, "its record cannot be read: %v", err)
 			continue
 		}
-		whole = whole || d == current
 		if err := v.release(at, rec); err != nil {
 			return err
 		}
