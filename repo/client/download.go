@@ -193,7 +193,9 @@ func (w *tarWriter) release(ctx context.Context, r repo.Release, m *meter) error
 	}
 	m.name = string(r.Ref.ID)
 	for _, p := range l.Packs {
-		m.total += p.Length
+		if !w.has[repo.PackPath(p.Digest)] {
+			m.total += p.Length
+		}
 	}
 	for _, p := range l.Packs {
 		if err := w.pack(ctx, p, m); err != nil {
@@ -207,7 +209,6 @@ func (w *tarWriter) release(ctx context.Context, r repo.Release, m *meter) error
 func (w *tarWriter) pack(ctx context.Context, p repo.PackInfo, m *meter) error {
 	name := repo.PackPath(p.Digest)
 	if w.has[name] {
-		m.add(int(p.Length))
 		return nil
 	}
 	body, err := w.o.src.Open(ctx, name, 0, p.Length)

@@ -69,6 +69,26 @@ show sandbox run --runtime $platform bin/demo/org.sqlite.Sqlite3 -readonly "$db"
 	die "without a grant the app could read as much"
 show sandbox run --runtime $platform bin/demo/org.gnu.Bash -c \
 	'echo "processes here: $(ps -e -o comm= | tr "\n" " ")"; cat /etc/shadow' && die "the app could read /etc/shadow"
+# From a repository into PATH, with a home of its own: nothing of yours is touched.
+home=$work/home
+mkdir "$home"
+export HOME=$home
+unset XDG_DATA_HOME XDG_CONFIG_HOME XDG_CACHE_HOME
+show sandbox key create release --no-passphrase
+show sandbox repo init --key release "$work/repo"
+show sandbox publish --repo "$work/repo" $platform bin/demo/org.sqlite.Sqlite3
+kill "$service"
+sandbox repo serve --listen 127.0.0.1:0 "$work/repo" >"$work/url" &
+service=$!
+while [ ! -s "$work/url" ]; do sleep 0.05; done
+fingerprint=$(sandbox repo show --json "$work/repo" | sed -n 's/.*"fingerprint": "\(sha256:[0-9a-f]*\)".*/\1/p')
+show sandbox remote add demo "$(cat "$work/url")" --key "$fingerprint"
+show sandbox install -y sqlite3
+show sandbox alias set sql sqlite3
+PATH=$home/.local/share/sandbox/bin:$PATH # as 'sandbox shell-init bash' says
+show sql :memory: "select 'installed, and run by a name of its own'"
+show sandbox uninstall -y --delete-data sqlite3
+
 cat <<END
 
 All as it should be. To look around yourself:
