@@ -97,6 +97,7 @@ func (p *person) writes(name, format string, args ...any) {
 
 // TestSession is a packager's and two users' day, as they would type it.
 func TestSession(t *testing.T) {
+	e2e.NeedNginx(t)
 	_, platform := testapps.Bundle(t, "org.gnu.Bash")
 
 	// A packager makes a key, two versions of a program of Debian, and a repository.

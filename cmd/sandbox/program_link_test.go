@@ -9,6 +9,7 @@ import (
 
 	"sandbox/internal/e2e"
 	"sandbox/internal/testapps"
+	"sandbox/repo/store/storetest"
 )
 
 // linkTo installs bash with its runtime and gives it a name in PATH, which is
@@ -56,6 +57,38 @@ func TestStartsByALinkInPath(t *testing.T) {
 	says(t, r, 127, "no installed app has this command", "sandbox alias list")
 	if _, err := os.Lstat(link); err == nil {
 		t.Error("the link is still there")
+	}
+}
+
+// What is installed for the machine has its names there, for everybody; a user's
+// own alias for it comes before them.
+func TestNamesOfTheMachine(t *testing.T) {
+	t.Parallel()
+	e2e.Program(t, "sandbox-tool")
+	admin := e2e.NewHome(t)
+	machine := filepath.Join(admin.Root, "machine/store")
+	env := []string{"SANDBOX_SYSTEM_DIR=" + machine}
+	s := storetest.OpenAt(t, machine)
+	install(t, s, named(t, "org.example.Tool", "1", `commands = { frobtool = "probe" }`), "stable", 1)
+	run := func(h *e2e.Home, program string, args ...string) e2e.Result {
+		t.Helper()
+		return h.Do(e2e.Cmd{Program: program, Args: args, Env: env})
+	}
+	sandbox := e2e.Program(t, "sandbox")
+	wants(t, run(admin, sandbox, "alias", "set", "--system", "ft", "org.example.Tool"), 0, "")
+	user := e2e.NewHome(t)
+	bin := filepath.Join(admin.Root, "machine/bin")
+	wants(t, run(user, filepath.Join(bin, "frobtool"), "read /app/share/version"), 0, "read /app/share/version = ok 1\n")
+	wants(t, run(user, filepath.Join(bin, "ft"), "read /app/share/version"), 0, "read /app/share/version = ok 1\n")
+	if r := run(user, sandbox, "shell-init", "sh"); !strings.Contains(r.Stdout, bin) || strings.Index(r.Stdout, bin) > strings.Index(r.Stdout, user.Dir) {
+		t.Errorf("the user's own names do not come first:\n%s", r.Stdout)
+	}
+	// The user's own: another app under the same name.
+	install(t, installedIn(t, user), named(t, "org.example.Other", "2", `commands = { other = "probe" }`), "stable", 1)
+	wants(t, run(user, sandbox, "alias", "set", "ft", "org.example.Other"), 0, "")
+	wants(t, run(user, filepath.Join(user.Dir, ".local/share/sandbox/bin/ft"), "read /app/share/version"), 0, "read /app/share/version = ok 2\n")
+	if r := run(user, sandbox, "alias", "list"); !strings.Contains(r.Stdout, "frobtool") || !strings.Contains(r.Stdout, "of the machine") {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -13,14 +13,21 @@ import (
 	"sandbox/internal/testenv"
 )
 
+// NeedNginx returns the path of nginx and skips when there is none.
+func NeedNginx(t testing.TB) string {
+	t.Helper()
+	const usual = "/usr/sbin/nginx" // not in the PATH of ordinary users
+	if _, err := os.Stat(usual); err == nil {
+		return usual
+	}
+	return testenv.NeedCommand(t, "nginx")
+}
+
 // Nginx serves a directory as static files, as any web server would: nothing is
 // set but the port. It returns the address and the log of requests.
 func Nginx(t testing.TB, dir string) (url, log string) {
 	t.Helper()
-	program := "/usr/sbin/nginx" // not in the PATH of ordinary users
-	if _, err := os.Stat(program); err != nil {
-		program = testenv.NeedCommand(t, "nginx")
-	}
+	program := NeedNginx(t)
 	work := testenv.ShortDir(t)
 	if os.Geteuid() == 0 {
 		os.Chmod(work, 0o755)
