@@ -2,7 +2,6 @@ package snapshot
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 
@@ -106,10 +105,11 @@ func (c *copier) dir(d dirs, name, path string, depth int, st *unix.Stat_t) erro
 	if err := unix.Mkdirat(d.to, name, 0o700); err != nil {
 		return at(path, "mkdir", err)
 	}
-	from, err := openAnyway(d.from, name, unix.O_RDONLY|unix.O_DIRECTORY, 0o500, st)
+	from, undo, err := openAnyway(d.from, name, unix.O_RDONLY|unix.O_DIRECTORY, 0o500, st)
 	if err != nil {
 		return at(path, "open", err)
 	}
+	defer undo() // not before all in it was looked at
 	defer unix.Close(from)
 	to, err := unix.Openat(d.to, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -130,30 +130,41 @@ func (c *copier) dir(d dirs, name, path string, depth int, st *unix.Stat_t) erro
 	return c.settle(to, path, st)
 }
 
-// openAnyway opens what belongs to us although its mode says no, without leaving
-// another mode behind.
-func openAnyway(dir int, name string, flags int, need uint32, st *unix.Stat_t) (int, error) {
+// openAnyway opens what belongs to us although its mode says no. undo gives it its
+// mode back.
+func openAnyway(dir int, name string, flags int, need uint32, st *unix.Stat_t) (fd int, undo func(), err error) {
 	flags |= unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
-	fd, err := unix.Openat(dir, name, flags, 0)
-	if err != unix.EACCES {
-		return fd, err
+	fd, err = unix.Openat(dir, name, flags, 0)
+	if err == nil && (flags&unix.O_DIRECTORY == 0 || st.Mode&need == need) || err != nil && err != unix.EACCES {
+		return fd, func() {}, err
+	}
+	if err == nil {
+		unix.Close(fd) // it can be listed, and nothing in it be reached
 	}
 	// By a descriptor: the name could be another file's by now.
 	path, err := unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return -1, err
+		return -1, nil, err
 	}
-	defer unix.Close(path)
+	undo = func() { unix.Close(path) }
 	var now unix.Stat_t
 	if err := unix.Fstat(path, &now); err != nil || now.Ino != st.Ino || now.Dev != st.Dev || now.Mode != st.Mode {
-		return -1, unix.EACCES
+		undo()
+		return -1, nil, unix.EACCES
 	}
 	self := fmt.Sprintf("/proc/self/fd/%d", path)
 	if err := unix.Chmod(self, st.Mode&0o7777|need); err != nil {
-		return -1, unix.EACCES
+		undo()
+		return -1, nil, unix.EACCES
 	}
-	fd, err = unix.Openat(dir, name, flags, 0)
-	return fd, errors.Join(err, unix.Chmod(self, st.Mode&0o7777))
+	undo = func() {
+		unix.Chmod(self, st.Mode&0o7777)
+		unix.Close(path)
+	}
+	if fd, err = unix.Openat(dir, name, flags, 0); err != nil {
+		undo()
+	}
+	return fd, undo, err
 }
 
 func (c *copier) symlink(d dirs, name, path string, st *unix.Stat_t) error {

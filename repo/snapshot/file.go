@@ -27,10 +27,11 @@ func (c *copier) file(d dirs, name, path string, st *unix.Stat_t) error {
 		c.remember(path, st)
 		return nil
 	}
-	from, err := openAnyway(d.from, name, unix.O_RDONLY, 0o400, st)
+	from, undo, err := openAnyway(d.from, name, unix.O_RDONLY, 0o400, st)
 	if err != nil {
 		return at(path, "open", err)
 	}
+	undo()
 	defer unix.Close(from)
 	var now unix.Stat_t
 	if err := unix.Fstat(from, &now); err != nil || now.Mode&unix.S_IFMT != unix.S_IFREG {

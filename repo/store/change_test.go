@@ -40,7 +40,7 @@ func TestOneWriter(t *testing.T) {
 	}
 	select {
 	case h := <-told:
-		if h.PID != os.Getpid() || !strings.HasPrefix(h.Command, "sandbox ") || h.Since.IsZero() {
+		if h.PID != os.Getpid() || !strings.HasPrefix(h.Command, "sandbox") || h.Since.IsZero() {
 			t.Errorf("it is said to be %+v", h)
 		}
 	default:
