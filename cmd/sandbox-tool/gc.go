@@ -55,3 +55,20 @@ func runGC(ctx context.Context, o storeFlags, stdout, stderr io.Writer) error {
 	}
 	return nil
 }
+
+// clearUp removes what an update has made superfluous. The update itself is done,
+// so a failure here is a warning.
+func clearUp(ctx context.Context, s *store.Store, stderr io.Writer) {
+	l, err := s.Lock(ctx)
+	var f store.Freed
+	if err == nil {
+		f, err = s.Trim(l)
+		l.Unlock()
+	}
+	if err != nil {
+		cli.Warn(stderr, "%v", err)
+	}
+	for _, r := range f.Unused {
+		cli.Note(stderr, "%s went: nothing needs it any more", r.ID)
+	}
+}

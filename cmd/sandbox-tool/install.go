@@ -147,6 +147,9 @@ func (o *changeOptions) carryOut(ctx context.Context, c *client.Client, plan *cl
 	}
 	r, err := c.Apply(ctx, plan)
 	p.clear()
+	if len(r.Done) > 0 {
+		clearUp(ctx, c.Store, p.w)
+	}
 	o.tellHeld(plan.Held)
 	return errors.Join(o.result(stdout, plan, r, false), err, unmet(plan))
 }

@@ -482,6 +482,29 @@ func on(t testing.TB, v, runtime string) string {
 	return editorOf(t, v, `runtime = "org.example.Platform/`+runtime+`"`)
 }
 
+// Contents of a download that was interrupted wait for the next attempt.
+func TestTrimKeepsDownloads(t *testing.T) {
+	s := storetest.Open(t)
+	l := storetest.Lock(t, s)
+	storetest.Deploy(t, s, l, editor(t, "1", nil), "stable", 1)
+	data := []byte("half of an update")
+	if err := s.WriteObject(repo.Sum(data), int64(len(data)), false, bytes.NewReader(data)); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := s.Trim(l); err != nil || f.Objects != 0 || !s.HasObject(repo.Sum(data), false) {
+		t.Errorf("trim: %+v %v", f, err)
+	}
+	if f, err := s.GC(l); err != nil || f.Objects != 1 || s.HasObject(repo.Sum(data), false) {
+		t.Errorf("gc: %+v %v", f, err)
+	}
+	for n := uint64(2); n < 5; n++ {
+		storetest.Deploy(t, s, l, editor(t, string('0'+rune(n)), nil), "stable", n)
+	}
+	if f, err := s.Trim(l); err != nil || f.Releases != 1 || f.Objects == 0 {
+		t.Errorf("trim after updates: %+v %v", f, err)
+	}
+}
+
 func TestChoose(t *testing.T) {
 	rec := func(text string) store.Record {
 		r, err := repo.ParseRef(text)

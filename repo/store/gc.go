@@ -27,16 +27,27 @@ type Freed struct {
 // GC removes what nobody needs: runtimes and extensions that were brought along
 // for apps that are gone, releases beyond those kept for a rollback, contents that
 // no release refers to, and what a crash left. It may be stopped at any moment.
-func (s *Store) GC(l *Lock) (Freed, error) {
-	var f Freed
-	if err := s.holds(l); err != nil {
-		return f, err
+func (s *Store) GC(l *Lock) (Freed, error) { return s.gc(l, true) }
+
+// Trim is GC after a change of what is installed. When no release goes, it leaves
+// contents alone without reading what each release has: those that no release
+// refers to are of downloads that will be taken up again.
+func (s *Store) Trim(l *Lock) (Freed, error) { return s.gc(l, false) }
+
+func (s *Store) gc(l *Lock, all bool) (Freed, error) {
+	f := Freed{Unused: []repo.Ref{}}
+	err := s.holds(l)
+	if err == nil {
+		err = s.dropReleases(l, &f)
 	}
-	f.Unused = []repo.Ref{}
-	for _, step := range []func(*Lock, *Freed) error{s.dropReleases, s.dropUnused, s.dropContents} {
-		if err := step(l, &f); err != nil {
-			return f, explain(fmt.Errorf("cannot clear the store up: %w", err), s.system)
-		}
+	if err == nil {
+		err = s.dropUnused(l, &f)
+	}
+	if err == nil && (all || f.Releases+len(f.Unused) > 0) {
+		err = s.dropContents(l, &f)
+	}
+	if err != nil {
+		return f, explain(fmt.Errorf("cannot clear the store up: %w", err), s.system)
 	}
 	return f, nil
 }
