@@ -8,8 +8,18 @@
 // directory. The rooms below do the rest:
 //
 //	bundle      bundle directories: made from a manifest, checked
-//	pack        contents in packs, written and read
 //	strictjson  JSON by others, in one reading only
+//	pack        contents in packs, written and read
+//	key         the keys that sign
+//	publish     the packager's side: a repository is made and changed
+//	remote      where repositories are, and how bytes come from there
+//	trust       what a repository really says
+//	store       what is installed: contents, deployments, what is current
+//	installed   a look into the store that costs a launch little
+//	client      search, install, update: the rooms above put together
+//	export      what apps show outside: commands, pages, entries of menus
+//	snapshot    the homes of apps, kept before an update
+//	bench       figures against OSTree and Flatpak
 //
 // # What is trusted
 //

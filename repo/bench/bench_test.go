@@ -57,7 +57,7 @@ func loadAverage() string {
 // its own.
 func publishing(s *session) []figure {
 	ours, ostree, flatpak := make(chan string, 64), make(chan string, 64), make(chan string, 64)
-	first := race(rounds(5),
+	first := race(rounds(3),
 		func() sample {
 			dir := s.next("repo")
 			s.initOurs(dir)
@@ -75,7 +75,7 @@ func publishing(s *session) []figure {
 			flatpak <- dir
 			return s.timed(s.publishFlatpak(dir, s.oldFlatpak)...)
 		})
-	second := race(rounds(5),
+	second := race(rounds(3),
 		func() sample { return s.timed(s.publishOurs(<-ours, s.newBundle)) },
 		func() sample { return s.timed(s.publishOSTree(<-ostree, s.trees.new)...) },
 		func() sample { return s.timed(s.publishFlatpak(<-flatpak, s.newFlatpak)...) })
@@ -132,7 +132,7 @@ func installing(s *session) []figure {
 		}
 		return out
 	}
-	install := race(rounds(5), turns(func(side int) sample {
+	install := race(rounds(3), turns(func(side int) sample {
 		env := user([]string{"user", "ostree-user", "flatpak-user"}[side])
 		homes[side] = append(homes[side], env)
 		as(env, p.prepare(side, env)...)
@@ -142,7 +142,7 @@ func installing(s *session) []figure {
 	first := wire
 	p.serveNew(s)
 	n := [3]int{}
-	update := race(rounds(5), turns(func(side int) sample {
+	update := race(rounds(3), turns(func(side int) sample {
 		env := homes[side][n[side]]
 		n[side]++
 		return as(env, p.update(side, env)...)
