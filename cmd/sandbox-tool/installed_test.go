@@ -186,10 +186,59 @@ func TestUninstall(t *testing.T) {
 	if _, err := os.Stat(filepath.Dir(filepath.Dir(kept))); err == nil {
 		t.Error("the data are still there")
 	}
+	// Two channels of an app have one home.
+	x.install(tool(t, "org.example.Both", "1.0"), "stable", 1)
+	x.install(tool(t, "org.example.Both", "1.1", `channel = "beta"`), "beta", 1)
+	kept = x.home("org.example.Both", "of both")
+	x.refuses("also those of app/org.example.Both/any/stable", "uninstall that too", "uninstall", "--delete-data", "-y", "org.example.Both/beta")
+	x.must("uninstall", "org.example.Both/beta")
+	x.must("uninstall", "--delete-data", "-y", "org.example.Both")
+	if e2e.Read(kept) != "" {
+		t.Error("the data are still there")
+	}
 	// All names are looked at before anything is done.
 	x.install(tool(t, "org.example.Two", "2.0"), "stable", 1)
 	x.refuses("not installed", "", "uninstall", "two", "three")
 	x.must("list", "two")
+}
+
+// The store of the machine is root's to change and everybody's to read.
+func TestMachine(t *testing.T) {
+	x := newSession(t)
+	machine := *x
+	machine.s = storetest.OpenAt(t, store.SystemDir())
+	if !machine.s.System() {
+		t.Fatal("it is not taken for the machine's")
+	}
+	machine.install(tool(t, "org.example.Shared", "1.0"), "stable", 1)
+	x.install(tool(t, "org.example.Mine", "1.0"), "stable", 1)
+	st, err := os.Stat(store.SystemDir())
+	if err != nil || st.Mode().Perm() != 0o755 {
+		t.Errorf("others cannot read it: %v %v", st, err)
+	}
+	if st, err = os.Stat(x.s.Dir()); err != nil || st.Mode().Perm() != 0o700 {
+		t.Errorf("others can read a user's own: %v %v", st, err)
+	}
+	if out := x.must("list"); !strings.Contains(out, "org.example.Shared") || !strings.Contains(out, "of the machine") || !strings.Contains(out, "org.example.Mine") {
+		t.Errorf("got\n%s", out)
+	}
+	if out := x.must("list", "--system"); strings.Contains(out, "org.example.Mine") {
+		t.Errorf("got\n%s", out)
+	}
+	x.refuses("installed for the whole machine", "--system", "uninstall", "shared")
+	if os.Geteuid() != 0 {
+		for _, args := range [][]string{{"uninstall", "shared"}, {"hold", "shared"}, {"gc"}, {"rollback", "shared"}} {
+			x.refuses("not root", "leave --system out", append(args, "--system")...)
+		}
+		x.must("verify")
+		return
+	}
+	x.must("hold", "--system", "shared")
+	x.must("verify", "--system")
+	x.must("uninstall", "--system", "shared")
+	if out := x.must("list"); strings.Contains(out, "org.example.Shared") {
+		t.Errorf("got\n%s", out)
+	}
 }
 
 func TestRollbackWithData(t *testing.T) {

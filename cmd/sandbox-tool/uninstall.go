@@ -141,6 +141,9 @@ func (o *uninstallOptions) homes(ctx context.Context, list []store.Record, stder
 		if h.Running() {
 			return nil, hint.With(fmt.Errorf("cannot delete the data of %s: the app is running", h.ID), "sandbox stop %s", h.ID)
 		}
+		if other := o.otherOf(r.Ref(), list); other != "" {
+			return nil, hint.With(fmt.Errorf("cannot delete the data of %s: they are also those of %s", h.ID, other), "uninstall that too, or leave --delete-data out")
+		}
 		homes = append(homes, h)
 	}
 	if len(homes) == 0 || o.yes {
@@ -151,6 +154,30 @@ func (o *uninstallOptions) homes(ctx context.Context, list []store.Record, stder
 		names = append(names, string(h.ID))
 	}
 	return homes, confirm(ctx, stderr, fmt.Sprintf("Delete all data of %s, and the snapshots of them?", strings.Join(names, ", ")))
+}
+
+// otherOf is what else is installed of the same app, and shares its home: from
+// another channel, or for the whole machine.
+func (o *uninstallOptions) otherOf(ref repo.Ref, going []store.Record) string {
+	stores, done, err := (&storeFlags{}).readable()
+	if err != nil {
+		return ""
+	}
+	defer done()
+	for _, s := range stores {
+		records, _ := s.Records()
+		for _, r := range records {
+			goes := s.System() == o.system && slices.ContainsFunc(going, func(g store.Record) bool { return g.Ref() == r.Ref() })
+			if r.Ref().ID != ref.ID || r.Ref().Kind != ref.Kind || goes {
+				continue
+			}
+			if s.System() {
+				return r.Ref().String() + " of the machine"
+			}
+			return r.Ref().String()
+		}
+	}
+	return ""
 }
 
 // tellData says that data stay.

@@ -10,6 +10,9 @@ import (
 // ErrLocked says that somebody else holds a lock that excludes ours.
 var ErrLocked = errors.New("somebody else holds the lock")
 
+// ErrNoLocks says that the file system knows no locks (some network ones).
+var ErrNoLocks = errors.New("the file system knows no locks")
+
 // TryShared and TryExclusive lock an open file as a whole, or return ErrLocked
 // at once. A lock belongs to the open file: it goes with the last descriptor of
 // it, however the program ends.
@@ -58,6 +61,8 @@ func lock(fd int, kind int16, cmd int, s span) error {
 		case unix.EINTR:
 		case unix.EAGAIN, unix.EACCES:
 			return ErrLocked
+		case unix.ENOLCK, unix.EOPNOTSUPP, unix.ENOSYS:
+			return ErrNoLocks
 		default:
 			return os.NewSyscallError("fcntl", err)
 		}

@@ -94,7 +94,7 @@ func (s *opened) try(r Ref, dir int) (*Bundle, error) {
 
 // check takes the lock, and only then looks whether all is still there.
 func (b *Bundle) check(dir int, name string) error {
-	if err := disk.TryShared(b.lock); err != nil {
+	if err := disk.TryShared(b.lock); err != nil && !errors.Is(err, disk.ErrNoLocks) {
 		return err
 	}
 	var st unix.Stat_t
