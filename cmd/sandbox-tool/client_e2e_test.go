@@ -96,14 +96,14 @@ func TestUserSession(t *testing.T) {
 	}
 	s.user.fails(1, "came from it", "remote", "remove", "main")
 
-	// An update that asks for more is held: -y is no consent.
+	// An update that asks for more is held: -y is no consent, and the status says so.
 	s.publish("1.1", asksForDocuments+"\"network:internet\" = \"look for updates\"\n")
 	r = s.user.Run("update", "-y")
-	if r.Code != 0 || r.Stdout != "" || !strings.Contains(r.Stderr, "is held") || !strings.Contains(r.Stderr, "look for updates") || !strings.Contains(r.Stderr, "--accept-permissions") || s.installed() != "1.0" {
+	if r.Code != 1 || r.Stdout != "" || !strings.Contains(r.Stderr, "is held") || !strings.Contains(r.Stderr, "look for updates") || !strings.Contains(r.Stderr, "--accept-permissions") || s.installed() != "1.0" {
 		t.Errorf("update -y: %d %q\n%s", r.Code, r.Stdout, r.Stderr)
 	}
 	var doc changeDoc
-	if err := json.Unmarshal([]byte(s.user.ok("update", "-y", "--json")), &doc); err != nil || len(doc.Steps) != 0 || len(doc.Held) != 1 || doc.Held[0].Needs[0] != "--accept-permissions" {
+	if err := json.Unmarshal([]byte(s.user.Run("update", "-y", "--json").Stdout), &doc); err != nil || len(doc.Steps) != 0 || len(doc.Held) != 1 || doc.Held[0].Needs[0] != "--accept-permissions" {
 		t.Errorf("%+v, %v", doc, err)
 	}
 	if err := json.Unmarshal([]byte(s.user.ok("update", "-n", "--json")), &doc); err != nil || len(doc.Steps) != 1 || doc.Steps[0].Done || doc.Steps[0].Changes[0] != "+ network:internet" {
@@ -213,7 +213,9 @@ func TestSwitchOfRepository(t *testing.T) {
 	if code := tty.Wait(30 * time.Second); code != 0 || s.installed() != "1.0" {
 		t.Errorf("%d\n%s", code, tty.Output())
 	}
-	s.user.ok("update", "-y", "--from", "other", "--accept-origin", "edit")
+	if r := s.user.Run("update", "-y", "--from", "other", "--accept-origin", "edit"); r.Code != 1 {
+		t.Errorf("held, and yet: %+v", r)
+	}
 	if s.installed() != "1.0" { // the publisher's key is another one as well
 		t.Error(s.installed())
 	}

@@ -151,15 +151,15 @@ func (o *changeOptions) carryOut(ctx context.Context, c *client.Client, plan *cl
 		clearUp(ctx, c.Store, p.w)
 	}
 	o.tellHeld(plan.Held)
-	return errors.Join(o.result(stdout, plan, r, false), err, unmet(plan))
+	return errors.Join(o.result(stdout, plan, r, false), err, o.unmet(plan))
 }
 
 // unmet is the failure of a plan that could not do what was asked for, or that
-// waits for somebody to agree: whoever runs this by a timer must notice. What the
-// user has held or pinned is as it was wanted.
-func unmet(plan *client.Plan) error {
+// waits for somebody to agree where nobody could be asked: whoever runs this by a
+// timer must notice. What the user has held or pinned is as it was wanted.
+func (o *changeOptions) unmet(plan *client.Plan) error {
 	for _, h := range plan.Held {
-		waits := h.Err == nil && h.Step != nil && h.Step.Needs != 0
+		waits := o.in == nil && h.Err == nil && h.Step != nil && h.Step.Needs != 0
 		if waits || h.Err != nil && !errors.Is(h.Err, client.ErrNoOrigin) {
 			return cli.Status{Code: cli.Failed} // it was told already
 		}

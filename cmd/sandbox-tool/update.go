@@ -20,8 +20,9 @@ func updateCommand() *cobra.Command {
 	c.Long = `Without APP everything that is installed is updated. What would change is shown
 before. An update that asks for more than you have accepted is held: -y does not
 agree to that, --accept-permissions does. So is one that comes from another
-publisher; the exit status is 1 then. What you hold or pin stays too. The home of each app is kept as it was
-before its update. Prints one line for each update: ID, version, release.`
+publisher; where nobody can be asked, the exit status is then 1. What you hold or
+pin stays too. The home of each app is kept as it was before its update. Prints one
+line for each update: ID, version, release.`
 	o.flags(c)
 	return c
 }
