@@ -234,3 +234,68 @@ func TestSystemStore(t *testing.T) {
 		os.Chown(d, 0, 0)
 	}
 }
+
+// A day with an installed app, by the commands that a person types: its data are
+// copied while it runs, taken back, and go with it.
+func TestDataOfAnInstalledApp(t *testing.T) {
+	t.Parallel()
+	e2e.Program(t, "sandbox-tool")
+	h := e2e.NewHome(t)
+	s := installedIn(t, h)
+	app, runtime := testapps.Bundle(t, "org.gnu.Bash")
+	install(t, s, runtime, "12", 1)
+	install(t, s, app, "stable", 1)
+	ok := func(args ...string) string {
+		t.Helper()
+		r := h.Run(args...)
+		if r.Code != 0 {
+			t.Fatalf("%q: %+v", args, r)
+		}
+		return strings.TrimSpace(r.Stdout)
+	}
+	ok("run", "bash", "-c", "echo first >~/note; mkfifo ~/fifo; ln -s /etc/passwd ~/link; chmod 0 ~/fifo")
+	home := filepath.Join(h.Dir, ".local/share/sandbox/app/org.gnu.Bash/home")
+	before, err := os.Stat(home)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := ok("snapshot", "create", "bash", "--note", "the first")
+
+	ok("run", "-d", "--name", "it", "bash", "-c", "echo second >~/note; while :; do echo x >>~/log; sleep 0.01; done")
+	grows := func() bool {
+		n := len(e2e.Read(home + "/log"))
+		return e2e.Within(soon, func() bool { return len(e2e.Read(home+"/log")) > n })
+	}
+	if !grows() {
+		t.Fatal("it does nothing")
+	}
+	r := h.Run("snapshot", "create", "bash")
+	if r.Code != 0 || !strings.Contains(r.Stderr, "held still") {
+		t.Errorf("while it runs: %+v", r)
+	}
+	if !grows() {
+		t.Error("it does not go on")
+	}
+	says(t, h.Run("snapshot", "restore", "bash", first), 1, "running", "sandbox stop org.gnu.Bash")
+	says(t, h.Run("uninstall", "--delete-data", "-y", "bash"), 1, "running", "sandbox stop org.gnu.Bash")
+	ok("stop", "it")
+
+	saved := ok("snapshot", "restore", "bash", first)
+	wants(t, h.Run("run", "bash", "-c", "cat ~/note; ls -A ~; echo third >~/note"), 0, "first\nfifo\nlink\nnote\n")
+	if now, err := os.Stat(home); err != nil || owner(now) != owner(before) || now.Mode() != before.Mode() {
+		t.Errorf("the home is %v of uid %d, it was %v of uid %d", now.Mode(), owner(now), before.Mode(), owner(before))
+	}
+	ok("snapshot", "restore", "bash", saved)
+	wants(t, h.Run("run", "bash", "-c", "cat ~/note"), 0, "second\n")
+	if out := ok("snapshot", "list", "bash"); strings.Count(out, "\n") != 4 || !strings.Contains(out, "the first") {
+		t.Errorf("got\n%s", out)
+	}
+	ok("verify")
+	if out := ok("uninstall", "--delete-data", "-y", "bash"); !strings.HasPrefix(out, "org.gnu.Bash") {
+		t.Errorf("got %s", out)
+	}
+	if _, err := os.Lstat(filepath.Dir(home)); err == nil {
+		t.Error("the data are still there")
+	}
+	ok("verify")
+}
