@@ -20,6 +20,7 @@ func (e *Entry) Stop(timeout time.Duration) (forced bool, err error) {
 		return false, err
 	}
 	defer unix.Close(fd)
+	defer e.await(e.supervisor())
 	if err := unix.PidfdSendSignal(fd, unix.SIGTERM, nil, 0); err != nil && err != unix.ESRCH {
 		return false, fmt.Errorf("cannot signal %s: %w", e.Instance, err)
 	}
@@ -43,6 +44,7 @@ func (e *Entry) Kill() error {
 		return err
 	}
 	defer unix.Close(fd)
+	defer e.await(e.supervisor())
 	return e.end(fd)
 }
 
@@ -94,6 +96,30 @@ func (e *Entry) waitUnlisted() {
 			return
 		}
 		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// supervisor is a pidfd of the supervisor, -1 when it has ended.
+func (e *Entry) supervisor() int {
+	if e.Supervisor <= 1 {
+		return -1
+	}
+	fd, err := unix.PidfdOpen(e.Supervisor, 0)
+	if err != nil {
+		return -1
+	}
+	return fd
+}
+
+// await waits for a supervisor to end as well: until then it holds the locks on
+// what the instance ran from, and on its home.
+func (e *Entry) await(supervisor int) {
+	if supervisor < 0 {
+		return
+	}
+	defer unix.Close(supervisor)
+	if again, _ := e.registry.load(e.Instance); again == nil || again.PID != e.PID {
+		waitGone(supervisor, time.Second)
 	}
 }
 

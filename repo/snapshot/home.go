@@ -68,7 +68,8 @@ func (h *Home) Running() bool {
 		return false
 	}
 	defer unix.Close(fd)
-	return errors.Is(disk.TryBehind(fd), disk.ErrLocked)
+	running, _ := behind(fd)
+	return running
 }
 
 // All are the apps of which there is a home or a snapshot, by id.
@@ -189,12 +190,24 @@ func (w *work) still() (running bool, err error) {
 	if err := disk.CloseGate(fd); err != nil {
 		return false, err
 	}
-	err = disk.TryBehind(fd)
-	if errors.Is(err, disk.ErrLocked) {
-		return true, nil
-	}
-	return false, err
+	return behind(fd)
 }
+
+// behind locks what instances hold, and reports whether one does.
+func behind(fd int) (running bool, err error) {
+	for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		err = disk.TryBehind(fd)
+		if !errors.Is(err, disk.ErrLocked) {
+			return false, err
+		}
+		if time.Since(start) > ending {
+			return true, nil
+		}
+	}
+}
+
+// ending is how long a supervisor may take to end after its instance.
+const ending = 100 * time.Millisecond
 
 func (w *work) refuseRunning() error {
 	running, err := w.still()
