@@ -30,9 +30,6 @@ func (m *Manifest) setDefaults() {
 	if m.Channel == "" {
 		m.Channel = DefaultChannel
 	}
-	if len(m.Arch) == 0 {
-		m.Arch = []string{"any"}
-	}
 	if m.Command == "" && len(m.Commands) == 1 && m.where["command"] == (place{}) {
 		m.Command = m.Commands[0].Path
 	}
@@ -68,8 +65,8 @@ func (r *reader) checkRuntime() {
 	}
 }
 
-// Supports tells whether the bundle's files run on an arch, named as in the
-// manifest.
+// Supports tells whether the manifest says that the bundle's files run on an
+// arch. One that says nothing leaves it to the files.
 func (m *Manifest) Supports(arch string) bool {
-	return slices.Contains(m.Arch, arch) || slices.Contains(m.Arch, "any")
+	return len(m.Arch) == 0 || slices.Contains(m.Arch, arch) || slices.Contains(m.Arch, "any")
 }

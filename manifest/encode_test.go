@@ -27,7 +27,9 @@ func encode(m *Manifest) []byte {
 	line("extends", string(m.Extends))
 	line("runtime", m.Runtime.String())
 	line("command", m.Command)
-	fmt.Fprintf(&b, "arch = %s\n", list(m.Arch))
+	if len(m.Arch) > 0 {
+		fmt.Fprintf(&b, "arch = %s\n", list(m.Arch))
+	}
 	if len(m.Args) > 0 {
 		fmt.Fprintf(&b, "args = %s\n", list(m.Args))
 	}

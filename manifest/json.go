@@ -35,7 +35,7 @@ type view struct {
 	Summary     string              `json:"summary,omitempty"`
 	License     string              `json:"license,omitempty"`
 	Homepage    string              `json:"homepage,omitempty"`
-	Arch        []string            `json:"arch"`
+	Arch        []string            `json:"arch,omitempty"`
 	Runtime     string              `json:"runtime,omitempty"`
 	Extends     ID                  `json:"extends,omitempty"`
 	Command     string              `json:"command,omitempty"`

@@ -77,7 +77,7 @@ var keyTable = []key{
 		Summary: "SPDX licence expression."}, wantString, (*reader).license},
 	{KeyInfo{Path: "homepage", Type: "string", Example: `"https://nano-editor.org"`,
 		Summary: "Web page, http or https."}, wantString, (*reader).homepage},
-	{KeyInfo{Path: "arch", Type: "array of strings", Default: `["any"]`, Values: archNames, Example: `["x86_64"]`,
+	{KeyInfo{Path: "arch", Type: "array of strings", Default: "what the programs and libraries among the files are made for, any when there are none", Values: archNames, Example: `["x86_64"]`,
 		Summary: "Machines the files run on."}, wantArray, (*reader).arch},
 	{KeyInfo{Path: "extends", Type: "string", For: onlyExt, RequiredFor: onlyExt, Example: `"org.gnu.Nano"`,
 		Summary: "The bundle that an extension adds to."}, wantString, (*reader).extends},

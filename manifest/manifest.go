@@ -16,7 +16,7 @@ const (
 
 // Manifest is a checked sandbox.toml. The zero value asks for nothing.
 //
-// Defaults are filled in by Parse: Name, Channel, Kind, Arch, Command and
+// Defaults are filled in by Parse: Name, Channel, Kind, Command and
 // Commands hold what applies, not only what was written.
 type Manifest struct {
 	ID       ID
@@ -27,7 +27,7 @@ type Manifest struct {
 	Summary  string
 	License  string
 	Homepage string
-	Arch     []string // sorted; "any" stands alone
+	Arch     []string // sorted; "any" stands alone; empty: as the files are
 
 	// Command is a bare name, looked up in /app/bin:/usr/bin inside, or a
 	// clean absolute path below /app or /usr.

@@ -12,7 +12,7 @@ import (
 
 func TestDefaults(t *testing.T) {
 	m := parses(t, base)
-	if m.Name != "Tool" || m.Channel != "stable" || m.Kind != App || !slices.Equal(m.Arch, []string{"any"}) {
+	if m.Name != "Tool" || m.Channel != "stable" || m.Kind != App || len(m.Arch) != 0 {
 		t.Errorf("defaults are %+v", m)
 	}
 	if !slices.Equal(m.Commands, []Command{{"tool", "tool"}}) {

@@ -57,7 +57,7 @@ func TestTreeForArch(t *testing.T) {
 }
 
 const header = `{"type":"sandbox-tree","format":1,"kind":"app","id":"org.example.Hello","arch":"any","version":"1","runtime":"",` +
-	`"toml":"id = \"org.example.Hello\"\nversion = \"1\"\ncommand = \"/app/x\"\n","files":FILES,"size":SIZE}`
+	`"toml":"id = \"org.example.Hello\"\nversion = \"1\"\narch = [\"any\"]\ncommand = \"/app/x\"\n","files":FILES,"size":SIZE}`
 
 func head(files, size string) string {
 	return strings.NewReplacer("FILES", files, "SIZE", size).Replace(header)

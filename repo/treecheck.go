@@ -50,7 +50,7 @@ func (t *Tree) checkHeader() error {
 		return fmt.Errorf("version %q, but its manifest says %q", clip(t.Version), m.Version)
 	case t.Runtime != m.Runtime.String():
 		return fmt.Errorf("runtime %q, but its manifest says %q", clip(t.Runtime), m.Runtime)
-	case !slices.Contains(m.Arch, t.Arch):
+	case len(m.Arch) > 0 && !slices.Contains(m.Arch, t.Arch):
 		return fmt.Errorf("arch %q, but its manifest says %q", clip(t.Arch), m.Arch)
 	}
 	return nil

@@ -2,9 +2,12 @@ package repo
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"sandbox/internal/hint"
+	"sandbox/manifest"
 	"sandbox/repo/bundle"
 )
 
@@ -13,23 +16,15 @@ import (
 // machine's.
 func TreeOf(dir string) (*Tree, error) { return TreeFor(dir, "") }
 
-// TreeFor is TreeOf for a given arch, which the manifest must list.
+// TreeFor is TreeOf for a given arch, which must be one that the bundle is for.
 func TreeFor(dir, arch string) (*Tree, error) {
 	l, err := bundle.List(dir)
 	if err != nil {
 		return nil, err
 	}
 	m := l.Manifest
-	switch {
-	case arch != "" && !slices.Contains(m.Arch, arch):
-		return nil, fmt.Errorf("cannot use %q: it is for %q, not for %q", dir, m.Arch, arch)
-	case arch != "":
-	case len(m.Arch) == 1:
-		arch = m.Arch[0]
-	case slices.Contains(m.Arch, HostArch()):
-		arch = HostArch()
-	default:
-		return nil, hint.With(fmt.Errorf("cannot use %q: it is for %q, and this machine is none of them", dir, m.Arch), "say which arch is meant")
+	if arch, err = archOf(m.Arch, l.Machines, arch); err != nil {
+		return nil, fmt.Errorf("cannot use %q: %w", dir, err)
 	}
 	t := &Tree{
 		Kind: m.Kind, ID: m.ID, Arch: arch, Version: m.Version, Runtime: m.Runtime.String(),
@@ -50,6 +45,40 @@ func TreeFor(dir, arch string) (*Tree, error) {
 		return nil, fmt.Errorf("cannot use %q: %w", dir, err)
 	}
 	return t, nil
+}
+
+// archOf decides which arch a bundle is offered for: the wanted one, else the
+// only one, else this machine's. What the manifest says, and what the files are
+// made for where it says nothing, must agree: nobody is served programs that his
+// machine cannot run.
+func archOf(said []string, machines map[string]string, wanted string) (string, error) {
+	made := slices.Sorted(maps.Keys(machines))
+	if len(said) == 0 {
+		said = made
+	}
+	if len(said) == 0 {
+		said = []string{AnyArch}
+	}
+	if said[0] == AnyArch && len(made) == 1 {
+		return "", hint.With(fmt.Errorf("its manifest says that it runs on any machine, and %q is for %s", machines[made[0]], made[0]),
+			"set arch = [%q] in %s", made[0], manifest.FileName)
+	}
+	arch := wanted
+	switch {
+	case wanted != "" && !slices.Contains(said, wanted):
+		return "", fmt.Errorf("it is for %s, not for %s", strings.Join(said, " and "), wanted)
+	case wanted != "":
+	case len(said) == 1:
+		arch = said[0]
+	case slices.Contains(said, HostArch()):
+		arch = HostArch()
+	default:
+		return "", hint.With(fmt.Errorf("it is for %s, and this machine is none of them", strings.Join(said, " and ")), "say which arch is meant")
+	}
+	if arch != AnyArch && len(made) > 0 && machines[arch] == "" {
+		return "", fmt.Errorf("it is to be for %s, and %q is for %s", arch, machines[made[0]], made[0])
+	}
+	return arch, nil
 }
 
 func entryOf(e bundle.Entry) (Entry, error) {

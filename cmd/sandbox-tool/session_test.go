@@ -116,7 +116,7 @@ func TestSession(t *testing.T) {
 		}
 	}
 	packager.gets("sandbox repo init repo --key release --title Demo", "fingerprint")
-	packager.gets("sandbox publish --repo repo "+platform+" fzf12/build", "runtime/org.debian.Platform/any/12@1", "app/"+fzf)
+	packager.gets("sandbox publish --repo repo "+platform+" fzf12/build", "runtime/org.debian.Platform/"+repo.HostArch()+"/12@1", "app/"+fzf)
 	fingerprint := regexp.MustCompile("sha256:[0-9a-f]{64}").FindString(packager.gets("sandbox repo show repo").Stdout)
 
 	// Any web server carries it.

@@ -34,6 +34,10 @@ type Info struct {
 	Bytes    int64
 	Layout   Layout
 	Warnings []string // names that differ by case only
+
+	// Machines are the arches that programs and libraries among the files are made
+	// for, each with the path of one of them.
+	Machines map[string]string
 }
 
 // Check verifies a bundle directory that someone else may have made: only the
@@ -59,7 +63,7 @@ func check(dir string) (*Info, *scanner, error) {
 	}
 	return &Info{
 		Manifest: loaded.m, Digest: s.digest(), Files: s.files, Bytes: s.bytes,
-		Layout: layoutOf(loaded.m, s), Warnings: s.warnings,
+		Layout: layoutOf(loaded.m, s), Warnings: s.warnings, Machines: s.machines,
 	}, s, nil
 }
 
@@ -118,6 +122,7 @@ type scanner struct {
 
 	mu       sync.Mutex
 	problems []error
+	machines map[string]string // arch → the first file made for it
 }
 
 // maxProblems keeps the report readable.
@@ -129,7 +134,7 @@ func scan(dir string, isRuntime bool) (*scanner, error) {
 		return nil, err
 	}
 	defer root.Close()
-	s := &scanner{root: root, links: newLinkSpace(isRuntime), folded: map[string]string{}}
+	s := &scanner{root: root, links: newLinkSpace(isRuntime), folded: map[string]string{}, machines: map[string]string{}}
 	if err := s.top(isRuntime); err != nil {
 		return nil, err
 	}
@@ -280,13 +285,32 @@ func (s *scanner) file(e *entry) {
 	}
 	s.attributes(p, f)
 	h := sha256.New()
-	if e.size, err = io.Copy(h, f); err != nil {
+	head := make([]byte, headerSize)
+	n, err := io.ReadFull(f, head)
+	h.Write(head[:n])
+	rest := int64(0)
+	switch {
+	case err == nil:
+		if rest, err = io.Copy(h, f); err != nil {
+			s.problem("%q: %w", p, err)
+		}
+		s.machine(machineOf(head), p)
+	case err != io.EOF && err != io.ErrUnexpectedEOF:
 		s.problem("%q: %w", p, err)
 	}
+	e.size = int64(n) + rest
 	if st.Mode()&0o111 != 0 {
 		e.kind = "exec"
 	}
 	e.value = hex.EncodeToString(h.Sum(nil))
+}
+
+func (s *scanner) machine(arch, p string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if first, ok := s.machines[arch]; arch != "" && (!ok || p < first) {
+		s.machines[arch] = p
+	}
 }
 
 func (s *scanner) link(p string) {

@@ -36,7 +36,7 @@ func (r *Repository) packMissing(ctx context.Context, x *index, jobs []*job) err
 				if err != nil {
 					return nil, err
 				}
-				r.tell("packing", filepath.Base(name), done.Add(e.Size), total.Load())
+				r.tell("packing", string(j.tree.ID), done.Add(e.Size), total.Load())
 				return f, nil
 			}})
 		}
