@@ -452,8 +452,10 @@ func TestDiskFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ballast := make([]byte, 23<<20)
+	var once sync.Once
 	b.server.Misbehave(repotest.Only("pack/", func(w http.ResponseWriter, r *http.Request, d []byte) bool {
-		os.WriteFile(filepath.Join(dir, "ballast"), []byte(noise(23<<20)), 0o600)
+		once.Do(func() { os.WriteFile(filepath.Join(dir, "ballast"), ballast, 0o600) })
 		return false
 	}))
 	if _, err := c.Apply(t.Context(), p); err == nil {
