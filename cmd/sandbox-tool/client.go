@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -44,6 +45,7 @@ func (o *clientFlags) open(p *progress) (*client.Client, func(), error) {
 		}
 		dir = store.SystemDir()
 	}
+	frugal()
 	s, err := store.Open(dir)
 	if err != nil {
 		return nil, nil, err
@@ -74,6 +76,15 @@ func (o *clientFlags) open(p *progress) (*client.Client, func(), error) {
 		}
 		s.Close()
 	}, nil
+}
+
+// frugal makes the collector work harder before the heap grows over 32 MiB. What
+// is decoded of an index is garbage soon, and costs no measurable time: 195 MB in
+// 11,500 files took 57 MB of memory without and 44 with it.
+func frugal() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(32 << 20)
+	}
 }
 
 // event shows what a client is doing.

@@ -298,10 +298,10 @@ func (o *consent) tellHeld(held []client.Held) {
 		default:
 			cli.Warn(o.w, "%s stays at %s, %s is held: %s", h.Ref.ID, h.Version, h.Newer, h.Why)
 		}
-		if h.Step == nil || h.Err != nil {
+		if h.Step == nil || h.Err != nil || o.in != nil { // whoever was asked knows
 			continue
 		}
-		if h.Step.Needs.Has(client.NeedPermissions) && o.in == nil {
+		if h.Step.Needs.Has(client.NeedPermissions) {
 			o.changes(h.Step, true)
 		}
 		var flags []string

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -72,7 +73,7 @@ func runSearch(ctx context.Context, o searchOptions, words []string, stdout io.W
 		}
 		return cli.WriteJSON(stdout, rows)
 	}
-	if list.Offline {
+	if list.Offline && list.Age >= 10*time.Minute {
 		cli.Note(p.w, "the remotes were asked %s", age(list.Age))
 	}
 	if len(list.Hits) == 0 {
