@@ -240,6 +240,29 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+// A lock on a file whose name is another file's now holds nothing: the release was
+// removed and installed again meanwhile.
+func TestLockWithoutAName(t *testing.T) {
+	p := newPlace(t)
+	dir := deployed(t, p, edit, "1-"+tree)
+	lock, err := unix.Open(dir+LockSuffix, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Remove(dir + LockSuffix)
+	os.WriteFile(dir+LockSuffix, nil, 0o644)
+	ref, err := unix.Open(filepath.Dir(dir), unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(ref)
+	b := &Bundle{Dir: dir, lock: lock}
+	defer b.Release()
+	if err := b.check(ref, "1-"+tree); !errors.Is(err, errMoved) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Who looks for an app while it is updated and cleared away, again and again,
 // always finds a whole one.
 func TestFindWhileItChanges(t *testing.T) {

@@ -256,9 +256,14 @@ func TestUnchangedFilesAreShared(t *testing.T) {
 	h, home := app(t)
 	write(t, home+"/dir/same", "same")
 	write(t, home+"/dir/other", "first")
+	write(t, home+"/forged", "first")
+	old := time.Now().Add(-time.Hour)
+	os.Chtimes(home+"/forged", old, old)
 	time.Sleep(3200 * time.Millisecond) // what is younger is copied again
 	one := create(t, h, snapshot.Options{})
 	write(t, home+"/dir/other", "secnd")
+	write(t, home+"/forged", "secnd")
+	os.Chtimes(home+"/forged", old, old) // a program can set this time, and not the other
 	two := create(t, h, snapshot.Options{})
 	ino := func(i snapshot.Info, name string) uint64 {
 		var st unix.Stat_t
@@ -273,7 +278,10 @@ func TestUnchangedFilesAreShared(t *testing.T) {
 	if ino(one, "/dir/other") == ino(two, "/dir/other") {
 		t.Error("a changed file was not copied")
 	}
-	if one.Bytes != 9 || two.Bytes != 9 || two.Copied > 5 {
+	if data, _ := os.ReadFile(copyOf(h, two.Name) + "/forged"); string(data) != "secnd" {
+		t.Errorf("a file with an old time was taken for unchanged: %q", data)
+	}
+	if one.Bytes != 14 || two.Bytes != 14 || two.Copied > 10 {
 		t.Errorf("sizes: %+v %+v", one, two)
 	}
 	// Without the first, the second is still whole.

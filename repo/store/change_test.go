@@ -174,11 +174,16 @@ func TestPlainFileSystem(t *testing.T) {
 	if unix.Stat(filepath.Join(s.BundleDir(rec), "files/share/version"), &st); st.Nlink != 1 {
 		t.Errorf("it has %d links", st.Nlink)
 	}
-	if found, err := s.Verify(t.Context(), store.VerifyOptions{}); err != nil || len(found) > 0 {
-		t.Errorf("%v %v", found, err)
-	}
 	if list, _ := os.ReadDir(filepath.Join(s.Dir(), "tmp")); len(list) > 0 {
 		t.Errorf("%v is left", list)
+	}
+	// Contents without a second link are in use all the same.
+	before := objects(t, s)
+	if _, err := s.GC(l); err != nil || objects(t, s) != before {
+		t.Errorf("gc leaves %d of %d contents, %v", objects(t, s), before, err)
+	}
+	if found, err := s.Verify(t.Context(), store.VerifyOptions{}); err != nil || len(found) > 0 {
+		t.Errorf("%v %v", found, err)
 	}
 }
 
