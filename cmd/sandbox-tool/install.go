@@ -151,7 +151,10 @@ func (o *changeOptions) carryOut(ctx context.Context, c *client.Client, plan *cl
 		clearUp(ctx, c.Store, p.w)
 	}
 	o.tellHeld(plan.Held)
-	return errors.Join(o.result(stdout, plan, r, false), err, o.unmet(plan))
+	if err := errors.Join(o.result(stdout, plan, r, false), err); err != nil {
+		return err
+	}
+	return o.unmet(plan)
 }
 
 // unmet is the failure of a plan that could not do what was asked for, or that

@@ -7,7 +7,9 @@ import (
 	"os"
 
 	"sandbox/internal/hint"
+	"sandbox/repo"
 	"sandbox/repo/remote"
+	"sandbox/repo/strictjson"
 	"sandbox/repo/trust"
 )
 
@@ -42,6 +44,9 @@ func (c *Client) LookAt(ctx context.Context, r remote.Remote, key string, file *
 	if err != nil {
 		return nil, err
 	}
+	if err := checkLayout(ctx, src); err != nil {
+		return nil, err
+	}
 	n := &NewRemote{Remote: r}
 	if n.First, err = firstRoot(ctx, src); err != nil {
 		return nil, err
@@ -60,6 +65,29 @@ func (c *Client) LookAt(ctx context.Context, r remote.Remote, key string, file *
 	}
 	n.Root = n.First.Fingerprint
 	return n, nil
+}
+
+// checkLayout looks whether there is a repository, and one that this program can
+// read. Nobody has signed that: it is for a better message only.
+func checkLayout(ctx context.Context, src remote.Source) error {
+	data, err := src.Fetch(ctx, "sandbox-repo.json", 4<<10)
+	if errors.Is(err, remote.ErrNotFound) {
+		return hint.With(fmt.Errorf("cannot find a repository there: %w", err), "is the address right? it is the directory with sandbox-repo.json")
+	}
+	if err != nil {
+		return err
+	}
+	var layout struct {
+		Format int `json:"format"`
+		Bins   int `json:"bins"`
+	}
+	if err := strictjson.Unmarshal(data, &layout); err != nil {
+		return fmt.Errorf("cannot read sandbox-repo.json of %s: %w", src, err)
+	}
+	if layout.Format != repo.Format {
+		return hint.With(fmt.Errorf("cannot read %s: its format is %d and this program knows %d", src, layout.Format, repo.Format), "a newer version of sandbox may know it")
+	}
+	return nil
 }
 
 func firstRoot(ctx context.Context, src remote.Source) (*trust.Root, error) {

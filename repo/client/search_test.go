@@ -139,6 +139,10 @@ func TestAddRemote(t *testing.T) {
 	if err := b.addErr("high", b.server.URL, good, 5000); err == nil {
 		t.Error("a priority out of bounds")
 	}
+	b.server.Misbehave(repotest.Only("sandbox-repo.json", repotest.Changed(func([]byte) []byte { return []byte(`{"format":2,"bins":1}`) })))
+	if err := b.addErr("new", b.server.URL, good, 0); err == nil || !strings.Contains(err.Error(), "format is 2") {
+		t.Errorf("a later format: %v", err)
+	}
 	b.server.Misbehave(repotest.Only("meta/", repotest.Changed(flip)))
 	if err := b.addErr("new", b.server.URL, good, 0); err == nil {
 		t.Error("a repository that cannot be verified")
