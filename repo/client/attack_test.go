@@ -6,9 +6,12 @@ import (
 	"errors"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -499,6 +502,63 @@ func TestReadOnlyStore(t *testing.T) {
 	b.sound("1.0")
 	if _, _, err := b.update(PlanOptions{}, 0); err != nil {
 		t.Error(err)
+	}
+	b.sound("1.1")
+}
+
+func TestReadOnlyDisk(t *testing.T) {
+	testenv.NeedRoot(t)
+	dir := smallDisk(t, 32<<20)
+	b := newBench(t, edit("1.0"))
+	b.store = filepath.Join(dir, "store")
+	b.add("main", b.server.URL, b.repo.Fingerprint())
+	b.mustInstall("Edit")
+	b.publish(edit("1.1"))
+	c := b.client() // opened while it could still be written
+	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.PlanUpdate(t.Context(), nil, PlanOptions{})
+	if err == nil && len(p.Steps) > 0 {
+		_, err = c.Apply(t.Context(), p)
+	}
+	if err == nil && len(p.Held) == 0 {
+		t.Error("updated a disk that cannot be written")
+	}
+	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT, "size=32m"); err != nil {
+		t.Fatal(err)
+	}
+	b.sound("1.0")
+	if _, _, err := b.update(PlanOptions{}, 0); err != nil {
+		t.Error(err)
+	}
+	b.sound("1.1")
+}
+
+// B41: no other program is started.
+func TestNoOtherProgramIsStarted(t *testing.T) {
+	strace := testenv.NeedCommand(t, "strace")
+	b := newBench(t, small("1.0"))
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(op string) string {
+		log := filepath.Join(t.TempDir(), "log")
+		c := exec.Command(strace, "-f", "-qq", "-o", log, "-e", "trace=execve,execveat", self, "-test.run=^TestCrashChild$", "-test.count=1")
+		c.Env = append(os.Environ(), crashChild+"="+strings.Join([]string{op, b.store, strconv.FormatInt(b.now.Unix(), 10)}, "\n"))
+		if out, err := c.CombinedOutput(); err != nil {
+			testenv.Skip(t, "needs a strace that traces: %v\n%s", err, out)
+		}
+		data, _ := os.ReadFile(log)
+		return string(data)
+	}
+	if log := run("install"); strings.Count(log, "execve") != 1 {
+		t.Errorf("install:\n%s", log)
+	}
+	b.publish(small("1.1"))
+	if log := run("update"); strings.Count(log, "execve") != 1 {
+		t.Errorf("update:\n%s", log)
 	}
 	b.sound("1.1")
 }
