@@ -86,18 +86,12 @@ func (s *Store) dropUnused(l *Lock, f *Freed) error {
 // extensions of what is installed.
 func (s *Store) needed(records []Record) (func(Record) bool, error) {
 	runtimes, extended := map[manifest.RuntimeRef]bool{}, map[manifest.ID]bool{}
-	refs, err := s.refs()
+	err := s.eachRelease(func(r Record) error {
+		runtimes[runtimeOf(r.Release.Runtime)] = true
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	for _, ref := range refs {
-		list, err := s.Deployments(ref)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range list {
-			runtimes[runtimeOf(r.Release.Runtime)] = true
-		}
 	}
 	for _, r := range records {
 		if r.Ref().Kind != manifest.Extension {
@@ -235,30 +229,21 @@ func (s *Store) dropContents(_ *Lock, f *Freed) error {
 // tree cannot be read stops it: what it needs is not known.
 func (s *Store) used() (map[repo.Digest]bool, error) {
 	used := map[repo.Digest]bool{}
-	refs, err := s.refs()
-	if err != nil {
-		return nil, err
-	}
-	for _, ref := range refs {
-		list, err := s.Deployments(ref)
+	err := s.eachRelease(func(r Record) error {
+		if used[r.Release.Tree] {
+			return nil
+		}
+		used[r.Release.Tree] = true
+		t, err := s.Tree(r.Release.Tree)
 		if err != nil {
-			return nil, err
+			return fmt.Errorf("%s: %w", r.Ref().At(r.Release.N), err)
 		}
-		for _, r := range list {
-			if used[r.Release.Tree] {
-				continue
-			}
-			used[r.Release.Tree] = true
-			t, err := s.Tree(r.Release.Tree)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", ref.At(r.Release.N), err)
-			}
-			for _, e := range t.Entries {
-				if e.Type == repo.File && e.Size > 0 {
-					used[e.Object] = true
-				}
+		for _, e := range t.Entries {
+			if e.Type == repo.File && e.Size > 0 {
+				used[e.Object] = true
 			}
 		}
-	}
-	return used, nil
+		return nil
+	})
+	return used, err
 }

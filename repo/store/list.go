@@ -165,6 +165,26 @@ func (s *Store) Deployments(r repo.Ref) ([]Record, error) {
 	return list, nil
 }
 
+// eachRelease calls do for every release that lies here, current or not.
+func (s *Store) eachRelease(do func(Record) error) error {
+	refs, err := s.refs()
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		list, err := s.Deployments(ref)
+		if err != nil {
+			return err
+		}
+		for _, r := range list {
+			if err := do(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // deployed are the deployments of a ref that have a directory or a record, the
 // newest first.
 func (s *Store) deployed(r repo.Ref) ([]installed.Deployment, error) {

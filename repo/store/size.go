@@ -20,35 +20,30 @@ func (s *Store) Sizes() (map[repo.Ref]Size, error) {
 		exec bool
 	}
 	users := map[content]map[repo.Ref]int64{}
-	refs, err := s.refs()
+	sizes := map[repo.Ref]Size{}
+	err := s.eachRelease(func(r Record) error {
+		t, err := s.Tree(r.Release.Tree)
+		if err != nil {
+			return err
+		}
+		ref := r.Ref()
+		own := sizes[ref]
+		own.Own += int64(len(t.TOML)) + r.Release.TreeLength
+		sizes[ref] = own
+		for _, e := range t.Entries {
+			if e.Type != repo.File || e.Size == 0 {
+				continue
+			}
+			c := content{e.Object, e.Exec}
+			if users[c] == nil {
+				users[c] = map[repo.Ref]int64{}
+			}
+			users[c][ref] = e.Size
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
-	}
-	sizes := map[repo.Ref]Size{}
-	for _, ref := range refs {
-		list, err := s.Deployments(ref)
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range list {
-			t, err := s.Tree(r.Release.Tree)
-			if err != nil {
-				return nil, err
-			}
-			own := sizes[ref]
-			own.Own += int64(len(t.TOML)) + r.Release.TreeLength
-			sizes[ref] = own
-			for _, e := range t.Entries {
-				if e.Type != repo.File || e.Size == 0 {
-					continue
-				}
-				c := content{e.Object, e.Exec}
-				if users[c] == nil {
-					users[c] = map[repo.Ref]int64{}
-				}
-				users[c][ref] = e.Size
-			}
-		}
 	}
 	for _, by := range users {
 		for ref, n := range by {
