@@ -136,7 +136,8 @@ func sockets(a []string) (string, error) {
 		if err == nil && d.IsDir() && path == "/proc" {
 			return fs.SkipDir
 		}
-		if err == nil && d.Type()&fs.ModeSocket != 0 {
+		// Not d.Type: where a socket is mounted, the directory tells of what is below.
+		if st, err := os.Lstat(path); err == nil && st.Mode()&fs.ModeSocket != 0 {
 			found = append(found, path)
 		}
 		return nil
