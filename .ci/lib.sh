@@ -32,7 +32,7 @@ need() {
 	have apt-get || die "missing, and no apt-get to install them:$missing"
 	say "installing$missing"
 	as_root env DEBIAN_FRONTEND=noninteractive sh -c '
-		{ apt-get install -qqy --no-install-recommends "$@" ||
+		{ apt-get install -qqy --no-install-recommends "$@" 2>/dev/null ||
 			{ apt-get update -qq && apt-get install -qqy --no-install-recommends "$@"; }
 		} >/dev/null' sh $missing || die "cannot install$missing"
 }
@@ -42,4 +42,19 @@ need_go() {
 	have go || PATH=$PATH:/usr/local/go/bin
 	have go || die "Go is missing: install Go 1.26 or later"
 	go version >/dev/null || die "this Go cannot provide the version named in go.mod"
+}
+
+# debian_sources SUITE prints this machine's own list of archives: its entries
+# of the distribution itself, for another suite by that one's name.
+debian_sources() {
+	host=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	awk -v RS= -v ORS='\n\n' -v host="$host" '$0 ~ ("(^|\n)Suites:[^\n]*" host) { print }' \
+		/etc/apt/sources.list.d/*.sources 2>/dev/null | sed "/^Suites:/s/$host/$1/g"
+}
+
+# took COMMAND…: runs it and says how long that took. What fails ends the script.
+took() {
+	local begin=$SECONDS
+	"$@"
+	say "$* took $((SECONDS - begin)) s"
 }

@@ -13,7 +13,8 @@ prepare() {
 	need_go
 	need gcc=gcc libc6-dev=file:/usr/include/stdio.h pkg-config=pkg-config \
 		libseccomp-dev=pkg-config:libseccomp git=git tmux=tmux dbus-daemon=dbus-daemon \
-		xfsprogs=mkfs.xfs nginx-light=file:/usr/sbin/nginx desktop-file-utils=desktop-file-validate libglib2.0-bin=gio man-db=man
+		xfsprogs=file:/usr/sbin/mkfs.xfs nginx-light=file:/usr/sbin/nginx desktop-file-utils=desktop-file-validate \
+		libglib2.0-bin=gio man-db=man ca-certificates=file:/etc/ssl/certs/ca-certificates.crt
 }
 
 check() {

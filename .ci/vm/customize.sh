@@ -46,7 +46,7 @@ chroot "$root" systemctl --quiet enable serial-getty@ttyS1.service
 # Nothing that wakes up by itself.
 for unit in apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service \
 	dpkg-db-backup.timer fstrim.timer systemd-timesyncd.service getty@tty1.service \
-	serial-getty@ttyS0.service systemd-networkd.service flatpak-system-helper.service; do
+	serial-getty@ttyS0.service systemd-networkd.service flatpak-system-helper.service nginx.service; do
 	chroot "$root" systemctl --quiet mask "$unit"
 done
 rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/*

@@ -10,7 +10,7 @@ cd "$(dirname "$0")"
 suite=${SUITE:-bookworm}
 cache=${SANDBOX_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sandbox-vm}
 packages=systemd,systemd-sysv,udev,dbus,dbus-user-session,libpam-systemd,linux-image-cloud-amd64
-packages=$packages,procps,iproute2,tmux,sudo
+packages=$packages,procps,iproute2,tmux,sudo,git,nginx,desktop-file-utils,libglib2.0-bin
 packages=$packages,flatpak,bubblewrap,xdg-dbus-proxy,xdg-desktop-portal
 
 main() {
@@ -30,7 +30,7 @@ make_image() {
 	say "making the disk of a $suite machine"
 	work=$(mktemp -d "${TMPDIR:-/var/tmp}/sandbox-vm.XXXXXX")
 	trap 'as_root rm -rf "$work"' EXIT
-	sources >"$work/$suite.sources"
+	debian_sources "$suite" >"$work/$suite.sources"
 	as_root mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
 		--aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Retries "3"' \
 		--dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
@@ -46,15 +46,6 @@ make_image() {
 	cp -r --sparse=always "$work/image" "$image.new"
 	rm -rf "$cache/$suite-"????????????????
 	mv "$image.new" "$image"
-}
-
-# sources is this machine's own list of archives, for the other suite: the
-# entries of its Debian, by their name.
-sources() {
-	host=$(. /etc/os-release && echo "$VERSION_CODENAME")
-	awk -v RS= -v ORS='\n\n' -v host="$host" '
-		FILENAME ~ /\.sources$/ && $0 ~ ("(^|\n)Suites:[^\n]*" host) { print }' \
-		/etc/apt/sources.list.d/*.sources 2>/dev/null | sed "/^Suites:/s/$host/$suite/g"
 }
 
 main

@@ -3,11 +3,16 @@
 # in and runs the compiled tests there (docs/VM.md). SUITE is the Debian
 # (bookworm), PKG the packages, RUN a pattern of tests, TESTFLAGS more flags of
 # theirs (-test.v), CMDLINE more parameters for the kernel, SHELL_IN_VM a command to run instead of tests.
+# ONLY=machine takes those that need a real machine, whatever PKG says.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . .ci/lib.sh
 
 packages=${PKG:-./cmd/sandbox ./cmd/sandbox-tool ./internal/e2e ./runtime ./runtime/cgroup ./runtime/terminal}
+apps="org.debian.Platform $(ls testdata/apps)"
+if [ "${ONLY:-}" = machine ]; then
+	packages="./cmd/sandbox ./runtime/cgroup" apps="org.debian.Platform org.gnu.Bash"
+fi
 cache=${SANDBOX_VM_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sandbox-vm}
 export SUITE=${SUITE:-bookworm}
 
@@ -20,7 +25,7 @@ main() {
 	out=${OUT:-$work/out}
 	say "starting $SUITE in a virtual machine"
 	status=0
-	DEADLINE=${DEADLINE:-1500} .ci/vm/boot.sh "$image" "$work/payload" "$out" || status=$?
+	DEADLINE=${DEADLINE:-3600} .ci/vm/boot.sh "$image" "$work/payload" "$out" || status=$?
 	[ $status = 0 ] || die "tests in the virtual machine failed"
 	say "all tests in the virtual machine passed"
 	exit # the file may have changed meanwhile: read no further
@@ -36,45 +41,55 @@ payload() {
 	done
 	for package in $packages; do
 		static test -c -ldflags '-s -w' -o "$p/tests/$(echo "${package#./}" | tr / _).test" "$package"
-		echo "${package#./}" >>"$p/packages"
+		echo "${package#./} $(pattern "$package")" >>"$p/packages"
 	done
 	tar -c --exclude=./.git --exclude=./bin --exclude='*.go' . | tar -x -C "$p/tree"
 	bundles
 	cp -r --reflink=auto "$bundles" "$p/bundles"
 	cp .ci/vm/{prepare,job,steps} "$p/"
-	printf '%s\n' "${RUN:-.}" >"$p/pattern"
 	printf '%s\n' "${TESTFLAGS:-}" >"$p/flags"
 	printf '%s\n' "${SHELL_IN_VM:-}" >"$p/shell"
+}
+
+# pattern PACKAGE names the tests that are run of it.
+pattern() {
+	case ${ONLY:-}$1 in
+	machine./cmd/sandbox) echo "${RUN:-^TestMachine}" ;;
+	machine./runtime/cgroup) echo "${RUN:-$(sed -n 's/^func \(Test[^(]*\).*/^\1$/p' runtime/cgroup/real_test.go | paste -sd '|')}" ;;
+	*) echo "${RUN:-.}" ;;
+	esac
 }
 
 static() {
 	CGO_ENABLED=0 go "$1" -trimpath -buildvcs=false "${@:2}"
 }
 
-# bundles builds testdata/apps once for each content of what makes them.
+# bundles builds what is missing of apps. They are kept for each content of
+# what makes them.
 bundles() {
-	key=$(find repo manifest permissions testdata/apps -type f ! -name '*_test.go' -print0 | sort -z | xargs -0 cat | sha256sum | cut -c1-16)
+	key=$(find repo/bundle manifest permissions testdata/apps -type f ! -name '*_test.go' -print0 | sort -z | xargs -0 cat | sha256sum | cut -c1-16)
 	bundles=$cache/bundles-$key
-	[ ! -d "$bundles" ] || return 0
-	say "building the bundles"
-	rm -rf "$cache"/bundles-*
-	mkdir -p "$work/projects" "$work/bundles"
-	cp -r testdata/apps/. "$work/projects"
-	static build -ldflags '-s -w' -o "$work/projects/org.example.Hello/root/bin/hello" ./testdata/apps/org.example.Hello
-	build_bundle org.debian.Platform
-	for project in "$work"/projects/*; do
-		id=$(basename "$project")
-		[ "$id" = org.debian.Platform ] || build_bundle "$id"
+	if [ ! -d "$bundles" ]; then
+		rm -rf "$cache"/bundles-*
+		mkdir "$bundles"
+	fi
+	cp -r testdata/apps "$work/projects"
+	for id in $apps; do
+		[ -d "$bundles/$id" ] || build_bundle "$id"
 	done
-	cp -r "$work/bundles" "$bundles.new"
-	mv "$bundles.new" "$bundles"
 }
 
 build_bundle() {
 	runtime=
-	! grep -q '^runtime' "$work/projects/$1/sandbox.toml" || runtime="--runtime $work/bundles/org.debian.Platform"
+	! grep -q '^runtime' "$work/projects/$1/sandbox.toml" || runtime="--runtime $bundles/org.debian.Platform"
+	[ ! -f "$work/projects/$1/main.go" ] ||
+		static build -ldflags '-s -w' -o "$work/projects/$1/root/bin/hello" "./testdata/apps/$1"
+	say "building $1"
 	# shellcheck disable=SC2086
-	"$work/payload/bin/sandbox" build $runtime --out "$work/bundles/$1" "$work/projects/$1" >&2
+	"$work/payload/bin/sandbox" build $runtime --out "$work/$1" "$work/projects/$1" >"$work/log" 2>&1 ||
+		{ cat "$work/log" >&2; die "cannot build $1"; }
+	cp -r "$work/$1" "$bundles/$1.new"
+	mv "$bundles/$1.new" "$bundles/$1"
 }
 
 main
