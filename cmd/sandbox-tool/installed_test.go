@@ -206,16 +206,26 @@ func TestUninstall(t *testing.T) {
 func TestMachine(t *testing.T) {
 	x := newSession(t)
 	machine := *x
+	bundle := tool(t, "org.example.Shared", "1.0")
+	mask := unix.Umask(0o077)
 	machine.s = storetest.OpenAt(t, store.SystemDir())
 	if !machine.s.System() {
 		t.Fatal("it is not taken for the machine's")
 	}
-	machine.install(tool(t, "org.example.Shared", "1.0"), "stable", 1)
+	machine.install(bundle, "stable", 1)
+	unix.Umask(mask)
 	x.install(tool(t, "org.example.Mine", "1.0"), "stable", 1)
 	st, err := os.Stat(store.SystemDir())
 	if err != nil || st.Mode().Perm() != 0o755 {
 		t.Errorf("others cannot read it: %v %v", st, err)
 	}
+	// Everything in it is, whatever the umask of who made it.
+	filepath.WalkDir(store.SystemDir(), func(p string, d os.DirEntry, err error) error {
+		if info, err := d.Info(); err == nil && d.Type()&os.ModeSymlink == 0 && filepath.Base(p) != "lock" && info.Mode()&0o044 != 0o044 {
+			t.Errorf("others cannot read %s: %v", p, info.Mode())
+		}
+		return nil
+	})
 	if st, err = os.Stat(x.s.Dir()); err != nil || st.Mode().Perm() != 0o700 {
 		t.Errorf("others can read a user's own: %v %v", st, err)
 	}

@@ -75,13 +75,16 @@ func parseEntry(line string) (e entry, err error) {
 	if len(f) != 6 {
 		return e, os.ErrInvalid
 	}
-	var n [5]int64
-	for i := range n {
-		if n[i], err = strconv.ParseInt(f[i], 10, 64); err != nil {
+	for i, n := range [...]*uint64{&e.dev, &e.ino} {
+		if *n, err = strconv.ParseUint(f[i], 10, 64); err != nil {
 			return e, err
 		}
 	}
-	e.dev, e.ino, e.size, e.mtime, e.ctime = uint64(n[0]), uint64(n[1]), n[2], n[3], n[4]
+	for i, n := range [...]*int64{&e.size, &e.mtime, &e.ctime} {
+		if *n, err = strconv.ParseInt(f[i+2], 10, 64); err != nil {
+			return e, err
+		}
+	}
 	e.path, err = strconv.Unquote(f[5])
 	return e, err
 }

@@ -75,6 +75,9 @@ func (s *Store) append(line []byte) error {
 		return err
 	}
 	defer f.Close()
+	if err := f.Chmod(0o644); err != nil { // whatever the umask: the machine's is for all to read
+		return err
+	}
 	_, err = f.Write(line)
 	return err
 }
