@@ -39,6 +39,17 @@ func TestPtyShowsWhatTheAppPrints(t *testing.T) {
 	}
 }
 
+// What a command says last is there when Wait returns, however busy the machine is.
+func TestPtyHoldsTheLastWords(t *testing.T) {
+	h := NewHome(t)
+	for range 25 {
+		p := h.Pty("run", h.Dir+"/nothing")
+		if code := p.Wait(10 * time.Second); code != 125 || !strings.Contains(p.Output(), "nothing") || strings.Contains(p.Output(), endMark) {
+			t.Fatalf("status %d, %q", code, p.Output())
+		}
+	}
+}
+
 // The watchdog must bark: a process that is there, a file, a mount point.
 func TestLeftoversAreSeen(t *testing.T) {
 	h := NewHome(t)

@@ -109,7 +109,21 @@ func (p *Pty) read() {
 }
 
 // Output is everything the terminal was sent.
-func (p *Pty) Output() string { return p.out.String() }
+func (p *Pty) Output() string { return strings.ReplaceAll(p.out.String(), endMark, "") }
+
+// endMark is nothing that a command writes or that a terminal changes.
+const endMark = "\x00\x16end of output\x16\x00"
+
+// settle waits until everything that the command wrote has been read here: what
+// a terminal is sent passes through the kernel and through read, and the command
+// may be gone before it arrives. A mark sent after it arrives after it.
+func (p *Pty) settle() {
+	go p.Slave.WriteString(endMark) // may never return when the terminal was stopped
+	end := time.Now().Add(testenv.Patience(10 * time.Second))
+	for !strings.Contains(p.out.String(), endMark) && time.Now().Before(end) {
+		time.Sleep(time.Millisecond)
+	}
+}
 
 // Expect waits for text in what the terminal was sent since the last call that
 // found something.
@@ -160,7 +174,8 @@ func (p *Pty) Termios() unix.Termios {
 	return *tio
 }
 
-// Wait waits for the end and returns the exit status as a shell would.
+// Wait waits for the end and returns the exit status as a shell would. What the
+// command wrote is in Output then.
 func (p *Pty) Wait(timeout time.Duration) int {
 	p.home.t.Helper()
 	ended := make(chan struct{})
@@ -172,6 +187,7 @@ func (p *Pty) Wait(timeout time.Duration) int {
 		<-ended
 		p.home.t.Fatalf("the command on the terminal did not end; it shows %q", p.Output())
 	}
+	p.settle()
 	ws := p.Process.ProcessState.Sys().(syscall.WaitStatus)
 	if ws.Signaled() {
 		return 128 + int(ws.Signal())
