@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
@@ -181,7 +183,9 @@ func (o *InitOptions) clean(dir string) error {
 // compose makes the metadata of an empty repository, unsigned.
 func (o *InitOptions) compose(r *Repository) error {
 	now := r.now()
-	r.root = metadata.Root(now.Add(rootLife))
+	// A repository is known by its first root. Two that one key makes in the same
+	// second must not be one to their users.
+	r.root = metadata.Root(now.Add(rootLife - time.Duration(rand.IntN(24*60*60))*time.Second))
 	r.first = r.root
 	r.targets = metadata.Targets(now.Add(rootLife))
 	r.snapshot = metadata.Snapshot(now.Add(binLife))

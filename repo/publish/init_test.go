@@ -1,8 +1,11 @@
 package publish
 
 import (
+	"path/filepath"
 	"testing"
 	"time"
+
+	"sandbox/repo/key"
 )
 
 func TestKeyIDsAreThoseOfTheLibrary(t *testing.T) {
@@ -24,6 +27,22 @@ func TestInitOpensAgain(t *testing.T) {
 			t.Errorf("%d bins: %d roles, timestamp %d", bins, len(r.roles), r.timestamp.Signed.Version)
 		}
 		r.Close()
+	}
+}
+
+func TestTwoRepositoriesOfOneKeyAreTwo(t *testing.T) {
+	k, at := newKey(t), time.Now()
+	seen := map[string]bool{}
+	for range 4 {
+		o := InitOptions{Options: Options{Keys: []key.Signer{k}, Now: func() time.Time { return at }}, Default: []key.Public{k.Public()}}
+		made, err := Init(filepath.Join(t.TempDir(), "repo"), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[made.Fingerprint] = true
+	}
+	if len(seen) < 3 { // two of four may be alike once in 14,000 times
+		t.Errorf("%d fingerprints", len(seen))
 	}
 }
 
