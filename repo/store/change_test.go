@@ -88,6 +88,16 @@ func TestRollback(t *testing.T) {
 	if now, _ = s.Current(editRef); now.Stays(3) != "" || now.Rejected != 0 {
 		t.Errorf("forward again, %+v", now.State)
 	}
+	// Installing what was rejected, or what is past it, settles it too.
+	for _, n := range []uint64{3, 4} {
+		if _, _, err := s.Rollback(l, editRef, 2); err != nil {
+			t.Fatal(err)
+		}
+		storetest.Deploy(t, s, l, editor(t, string('0'+rune(n)), nil), "stable", n)
+		if now, _ = s.Current(editRef); now.Release.N != n || now.Rejected != 0 {
+			t.Errorf("release %d installed, %+v", now.Release.N, now.State)
+		}
+	}
 	// What a person decided goes with the app.
 	if err := s.SetHeld(l, editRef, true); err != nil {
 		t.Fatal(err)

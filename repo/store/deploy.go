@@ -54,6 +54,15 @@ func (s *Store) deploy(l *Lock, rec Record) error {
 	if err := s.flip(rec.Release); err != nil {
 		return err
 	}
+	if err := s.changeState(l, rec.Ref(), func(f *stateFile) bool {
+		settled := f.Rejected != 0 && rec.Release.N >= f.Rejected // it is wanted after all, or past
+		if settled {
+			f.Rejected = 0
+		}
+		return settled
+	}); err != nil {
+		return err
+	}
 	return s.note(deployed(old, rec))
 }
 

@@ -11,8 +11,8 @@ import (
 )
 
 // Find is the one installed thing that a person means: by its ref, its id, its
-// id and channel (ID/CHANNEL), or the last part of its id in any case. Apps come
-// before what apps bring along.
+// id or the last part of that in any case, or one of these with the channel
+// (ID/CHANNEL). Apps come before what apps bring along.
 func (s *Store) Find(unsafeName string) (Record, error) {
 	all, err := s.Records()
 	if len(all) == 0 && err != nil {
@@ -74,7 +74,11 @@ func Means(unsafeName string, r repo.Ref) bool {
 	case name == r.String():
 		return true
 	case some:
-		return id == string(r.ID) && channel == r.Channel
+		return channel == r.Channel && called(id, r)
 	}
+	return called(name, r)
+}
+
+func called(name string, r repo.Ref) bool {
 	return name == string(r.ID) || strings.EqualFold(name, r.ID.Base())
 }
