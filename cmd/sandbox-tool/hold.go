@@ -66,8 +66,8 @@ func unholdCommand() *cobra.Command {
 }
 
 func pinCommand() *cobra.Command {
-	return decisionCommand("pin", `An update takes the app to RELEASE, a number as 'sandbox info' and 'sandbox list
---all' show them, and to no other; without RELEASE it is the current one. That
+	return decisionCommand("pin", `Updates take the app to no other release than RELEASE, a number as 'sandbox info'
+and 'sandbox list --all' show them; without RELEASE it is the current one. That
 release is kept on the disk. 'sandbox unpin' ends it.`, 2,
 		func(s *changed, r store.Record, args []string) (string, error) {
 			n := r.Release.N

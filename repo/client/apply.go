@@ -40,6 +40,7 @@ func (c *Client) Apply(ctx context.Context, p *Plan) (Result, error) {
 			return r, err
 		}
 	}
+	c.noteEnds(l, p)
 	failed := map[repo.Ref]bool{}
 	for _, s := range p.Steps {
 		if err := ctx.Err(); err != nil {
@@ -102,6 +103,21 @@ func (c *Client) noteFloors(l *store.Lock, p *Plan) {
 	}
 	for _, s := range p.Steps {
 		see(s)
+	}
+}
+
+// noteEnds keeps in the records what is said about an end of life. It is worth a
+// warning at most.
+func (c *Client) noteEnds(l *store.Lock, p *Plan) {
+	for _, rel := range p.ends {
+		err := c.Store.Amend(l, rel.Ref, func(r *store.Record) {
+			if r.Release.N == rel.N && r.Release.Tree == rel.Tree {
+				r.Release.EOL, r.Release.ReplacedBy = rel.EOL, rel.ReplacedBy
+			}
+		})
+		if err != nil {
+			c.warn(err.Error())
+		}
 	}
 }
 

@@ -77,6 +77,13 @@ func (b *bench) addErr(name, url, key string, priority int) error {
 	return c.AddRemote(b.Context(), n)
 }
 
+func (b *bench) remove(name string) {
+	b.Helper()
+	if err := b.client().Remotes().Remove(name); err != nil {
+		b.Fatal(err)
+	}
+}
+
 // publish releases bundles a day later.
 func (b *bench) publish(bundles ...repotest.Bundle) {
 	b.repo.Now = b.repo.Now.Add(day)

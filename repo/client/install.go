@@ -67,7 +67,8 @@ func (p *planner) install(ctx context.Context, w Want) error {
 }
 
 // again is an install of what is installed: it stays with the repository it
-// came from (B20), and is an update at most.
+// came from (B20), and is an update at most, which a hold or a pin keeps away as
+// any other.
 func (p *planner) again(ctx context.Context, rec store.Record) error {
 	o, err := p.c.originOf(rec)
 	if err != nil {
@@ -79,6 +80,9 @@ func (p *planner) again(ctx context.Context, rec store.Record) error {
 	rel, err := p.release(ctx, o, rec.Ref())
 	if err != nil {
 		return err
+	}
+	if p.stays(rec, rel) {
+		return nil
 	}
 	done, err := p.take(ctx, &Offer{Origin: o, Release: rel}, &rec, true)
 	if err == nil && !done {

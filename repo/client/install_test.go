@@ -269,9 +269,7 @@ func TestAnotherRemoteIsNotTakenSilently(t *testing.T) {
 func TestRenamedRemote(t *testing.T) {
 	b := newBench(t, edit("1.0"))
 	b.mustInstall("Edit")
-	if err := b.client().Remotes().Remove("main"); err != nil {
-		t.Fatal(err)
-	}
+	b.remove("main")
 	b.publish(edit("1.1"))
 	p, r, err := b.update(PlanOptions{}, 0)
 	if err != nil || len(r.Done) != 0 || !errors.Is(p.Held[0].Err, ErrNoOrigin) {
@@ -281,6 +279,21 @@ func TestRenamedRemote(t *testing.T) {
 	if _, _, err := b.update(PlanOptions{}, 0); err != nil || b.version("Edit") != "1.1" {
 		t.Errorf("%s, %v", b.version("Edit"), err)
 	}
+}
+
+func TestRepositoryUnderTwoNames(t *testing.T) {
+	b := newBench(t, edit("1.0"))
+	err := b.addErr("twin", b.server.URL, b.repo.Fingerprint(), 9)
+	if err == nil || !strings.Contains(hint.Of(err), "remote modify main --url") {
+		t.Errorf("%v, hint %q", err, hint.Of(err))
+	}
+	if all, _ := b.client().Remotes().List(); len(all) != 1 {
+		t.Errorf("%d remotes", len(all))
+	}
+	other := repotest.New()
+	other.Keys["root"] = []repotest.Key{repotest.NewKey("other root")}
+	other.Publish()
+	b.add("other", repotest.Serve(t, other).URL, other.Fingerprint())
 }
 
 func TestPermissionsOfAPlan(t *testing.T) {

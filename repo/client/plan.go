@@ -108,7 +108,8 @@ type Plan struct {
 	Held  []Held
 	Notes []string // for people
 
-	wishes []repo.Ref // here already, and now asked for by name
+	wishes []repo.Ref     // here already, and now asked for by name
+	ends   []repo.Release // here already, and said to be the last, or not any more
 }
 
 // Download is what all steps have to fetch. Contents that two of them share are

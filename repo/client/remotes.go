@@ -64,7 +64,19 @@ func (c *Client) LookAt(ctx context.Context, r remote.Remote, key string, file *
 		}
 	}
 	n.Root = n.First.Fingerprint
-	return n, nil
+	return n, c.refuseTwin(n.Remote)
+}
+
+// refuseTwin: a repository under two names would have two memories of what it
+// said, and what is installed is updated from one of them.
+func (c *Client) refuseTwin(r remote.Remote) error {
+	all, _ := c.Remotes().List() // one that cannot be read is not in the way
+	for _, o := range all {
+		if o.Root == r.Root {
+			return hint.With(fmt.Errorf("cannot add %q: the remote %q is that very repository", r.Name, o.Name), "where it has moved, 'sandbox remote modify %s --url %s' follows it", o.Name, r.Address)
+		}
+	}
+	return nil
 }
 
 // checkLayout looks whether there is a repository, and one that this program can

@@ -152,6 +152,7 @@ func TestAddRemote(t *testing.T) {
 		t.Errorf("left %v, %v", left, err)
 	}
 	b.server.Misbehave(nil)
+	b.remove("main")
 	dir := t.TempDir()
 	b.repo.Write(t, dir)
 	b.add("carried", dir, good)
@@ -163,6 +164,7 @@ func TestAddRemote(t *testing.T) {
 // Without --key or a file nobody vouches for the root, and the caller has to ask.
 func TestTrustOnFirstUse(t *testing.T) {
 	b := newBench(t, edit("1.0"))
+	b.remove("main")
 	look := func(key string, file *remote.File) (*NewRemote, error) {
 		a, _ := remote.ParseAddress(b.server.URL)
 		return b.client().LookAt(t.Context(), remote.Remote{Name: "new", Address: a}, key, file)
@@ -188,7 +190,7 @@ func TestTrustOnFirstUse(t *testing.T) {
 	if r, err := trust.StoredRoot(b.client().Remotes().Dir("new")); err != nil || r.Version != 2 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	b.client().Remotes().Remove("new")
+	b.remove("new")
 	stranger := repotest.New()
 	stranger.Keys["root"] = []repotest.Key{repotest.NewKey("stranger")}
 	stranger.NewRoot()

@@ -112,16 +112,35 @@ func (p *planner) update(ctx context.Context, rec store.Record) error {
 		return err
 	}
 	p.endOfLife(rel)
-	// Whoever asks for that very release is not stopped by what was decided for
-	// all to come.
-	if why := rec.Stays(rel.N); why != "" && p.opt.Release != rel.N {
-		if rel.N > rec.Release.N {
-			p.plan.Held = append(p.plan.Held, Held{Ref: rec.Ref(), Version: rec.Release.Version, Newer: rel.Version, Why: why})
-		}
+	p.noteEnd(rec, rel)
+	if p.stays(rec, rel) {
 		return nil
 	}
 	_, err = p.take(ctx, &Offer{Origin: o, Release: rel}, &rec, rec.Explicit)
 	return err
+}
+
+// stays tells whether what was decided about an app keeps a release away. Whoever
+// asks for that very release is not stopped by what was decided for all to come.
+func (p *planner) stays(rec store.Record, rel repo.Release) bool {
+	why := rec.Stays(rel.N)
+	other := p.opt.From != "" // a switch, whose numbers are others
+	if why == "" || p.opt.Release == rel.N || rel.N == rec.Release.N && !other {
+		return false
+	}
+	if rel.N > rec.Release.N || other {
+		p.plan.Held = append(p.plan.Held, Held{Ref: rec.Ref(), Version: rec.Release.Version, Newer: rel.Version, Why: why})
+	}
+	return true
+}
+
+// noteEnd remembers what the repository says now about the end of what is
+// installed: it can be said long after the release was made.
+func (p *planner) noteEnd(rec store.Record, rel repo.Release) {
+	was := rec.Release
+	if rel.N == was.N && rel.Tree == was.Tree && (rel.EOL != was.EOL || rel.ReplacedBy != was.ReplacedBy) {
+		p.plan.ends = append(p.plan.ends, rel)
+	}
 }
 
 // source is where a record is updated from: where it came from, or the remote

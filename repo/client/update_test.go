@@ -115,6 +115,10 @@ func TestHoldPinAndRollbackAreRespected(t *testing.T) {
 			t.Errorf("held: %+v, %v", p, err)
 		}
 	}
+	// Nor does an install, which is an update here.
+	if p, r, err := b.install(PlanOptions{}, "Edit"); err != nil || len(r.Done) != 0 || !strings.Contains(held(p, "org.example.Edit"), "held") || b.version("Edit") != "1.0" {
+		t.Errorf("held, installed again: %+v, %v", p, err)
+	}
 	b.locked(func(s *store.Store, l *store.Lock) error { return s.SetHeld(l, ref, false) })
 	b.locked(func(s *store.Store, l *store.Lock) error { return s.SetPinned(l, ref, 1) })
 	if p, _, err := b.update(PlanOptions{}, 0); err != nil || !strings.Contains(held(p, "org.example.Edit"), "pinned") {
@@ -163,9 +167,7 @@ func TestFloorOutlivesUninstall(t *testing.T) {
 	b.mustInstall("Edit")
 	ref := edit("1").Ref()
 	b.locked(func(s *store.Store, l *store.Lock) error { _, err := s.Uninstall(l, ref); return err })
-	if err := b.client().Remotes().Remove("main"); err != nil {
-		t.Fatal(err)
-	}
+	b.remove("main")
 	b.server.Carry(old)
 	b.add("main", b.server.URL, b.repo.Fingerprint())
 	if _, r, err := b.install(PlanOptions{}, "Edit"); !errors.Is(err, ErrOlder) || b.version("Edit") != "" {
@@ -226,6 +228,25 @@ func TestEndOfLife(t *testing.T) {
 	if b.version("Edit") != "1.1" {
 		t.Error(b.version("Edit"))
 	}
+}
+
+// The end can be said long after the release: it is remembered, and so is that it
+// was taken back.
+func TestEndOfLifeOfWhatIsInstalled(t *testing.T) {
+	b := newBench(t, edit("1.0"))
+	b.mustInstall("Edit")
+	custom := b.repo.Targets[edit("1").Ref().String()]["custom"].(repotest.Doc)
+	for _, end := range []string{"its author has stopped", ""} {
+		custom["eol"] = end
+		b.repo.Publish()
+		if p, r, err := b.update(PlanOptions{}, 0); err != nil || len(r.Done) != 0 || len(p.Notes) != min(1, len(end)) {
+			t.Fatalf("%+v %+v, %v", p, r, err)
+		}
+		if got := b.record("Edit").Release.EOL; got != end || b.version("Edit") != "1.0" {
+			t.Errorf("the record says %q, want %q", got, end)
+		}
+	}
+	b.sound("1.0")
 }
 
 func TestRepositoryThatChangesARelease(t *testing.T) {
