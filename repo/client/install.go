@@ -152,6 +152,9 @@ func (p *planner) take(ctx context.Context, offer *Offer, old *store.Record, exp
 		}
 		return false, nil
 	}
+	if !offer.Origin.Admits(string(rel.Ref.ID)) { // whichever way it was come upon: an update, a file, --from
+		return false, hidden(rel.Ref.ID, offer.Origin)
+	}
 	s := &Step{Action: action, Origin: offer.Origin, Also: offer.Also, Release: rel, Old: old, Needs: needs, Explicit: explicit, back: rel.N < floor}
 	if old != nil {
 		s.Explicit = explicit || old.Explicit
@@ -184,6 +187,11 @@ func (p *planner) complete(ctx context.Context, s *Step) error {
 	c.measure(s, t, l)
 	p.endOfLife(s.Release)
 	return p.runtime(ctx, s)
+}
+
+// hidden is the error for what a filter does not let through.
+func hidden(id manifest.ID, o *Origin) error {
+	return hint.With(fmt.Errorf("cannot take %s: %w", id, ErrNotOffered), "the filter of the remote %q hides it", o.Name)
 }
 
 func (p *planner) endOfLife(r repo.Release) {

@@ -117,6 +117,9 @@ func (s *Store) put(l *Lock, rec Record, t *repo.Tree) error {
 	_, errDir := s.root.Lstat(name)
 	_, errRecord := s.root.Lstat(name + installed.RecordSuffix)
 	if errDir == nil && errRecord == nil {
+		if err := s.same(rec); err != nil {
+			return err
+		}
 		return s.lockFile(name)
 	}
 	if errDir == nil {
@@ -135,6 +138,18 @@ func (s *Store) put(l *Lock, rec Record, t *repo.Tree) error {
 		return err
 	}
 	return s.rename(tmp, name)
+}
+
+// same compares what lies in a release's place with the release. The name of the
+// place holds only the beginning of the tree's digest, and a publisher can look
+// for two trees that begin alike: without this the first would stay on the disk,
+// with its permissions, behind the record of the second.
+func (s *Store) same(rec Record) error {
+	there, err := s.readRecord(rec.Ref(), deployment(rec.Release))
+	if err == nil && there.Release.Tree != rec.Release.Tree {
+		return hint.With(fmt.Errorf("another content lies here under the same number: tree %s", there.Release.Tree), "uninstall it and run `sandbox gc` first")
+	}
+	return nil // a record that cannot be read is of the same place, and is replaced
 }
 
 // lockFile makes the file that instances hold.

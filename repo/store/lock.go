@@ -34,7 +34,12 @@ func (h Holder) String() string {
 	return fmt.Sprintf("`%s` (pid %d, since %s)", h.Command, h.PID, h.Since.Local().Format("15:04:05"))
 }
 
-const lockName = "lock"
+// The lock is nobody else's to open, in the store of the machine neither: who
+// can read a file can hold a shared lock of it, and keep its owner out for ever.
+const (
+	lockName = "lock"
+	lockMode = 0o600
+)
 
 // Lock waits until nobody else changes the store, tells Waiting once for whom,
 // and clears away what a writer left that did not come to its end. It goes with
@@ -43,7 +48,12 @@ func (s *Store) Lock(ctx context.Context) (*Lock, error) {
 	if !s.write {
 		return nil, errors.New("internal error: a lock on a store that was opened for reading")
 	}
-	f, err := s.root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, 0o644)
+	f, err := s.root.OpenFile(lockName, os.O_RDWR|os.O_CREATE, lockMode)
+	if err == nil {
+		if err = f.Chmod(lockMode); err != nil {
+			f.Close()
+		}
+	}
 	if err != nil {
 		return nil, explain(fmt.Errorf("cannot lock the store: %w", err), s.system)
 	}

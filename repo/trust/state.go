@@ -115,13 +115,19 @@ func Init(dir string, root *Root) error {
 	return disk.WriteFile(filepath.Join(dir, rootDir, rootName(root.Version)), root.Data, 0o644)
 }
 
-// lock keeps other processes out of the directory; it waits.
+// lock keeps other processes out of the directory; it waits. The file is of mode
+// 0600 in the store of the machine too: flock(2) asks only that it can be opened,
+// so that any user who can read it could keep root from its own remotes for ever.
 func (r *Repository) lock(ctx context.Context) (unlock func(), err error) {
 	if r.opt.Dir == "" || r.opt.ReadOnly {
 		return func() {}, nil
 	}
-	f, err := os.OpenFile(filepath.Join(r.opt.Dir, "lock"), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o644)
+	f, err := os.OpenFile(filepath.Join(r.opt.Dir, "lock"), os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
+		return nil, fmt.Errorf("cannot keep what is verified: %w", err)
+	}
+	if err := f.Chmod(0o600); err != nil {
+		f.Close()
 		return nil, fmt.Errorf("cannot keep what is verified: %w", err)
 	}
 	for {
