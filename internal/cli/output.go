@@ -1,22 +1,51 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"sandbox/internal/safe"
 )
 
 // WriteJSON prints one JSON document, indented, with a line break at its end.
-// Control characters inside strings are escaped by the encoding; the bidi
-// controls that it leaves alone are harmless only for programs, so people are
-// shown text instead.
+// What a terminal would act upon is escaped: the encoding does so with the control
+// characters below U+0020 alone, and leaves C1 (U+009B starts a sequence on some
+// terminals) and the bidi controls as they are. To a program it reads the same.
 func WriteJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(plainJSON(b.Bytes()))
+	return err
+}
+
+// plainJSON escapes what is not shown as it is. Outside of strings JSON holds
+// nothing of that kind but line feeds.
+func plainJSON(doc []byte) []byte {
+	out := make([]byte, 0, len(doc))
+	for _, r := range string(doc) {
+		switch {
+		case r == '\n' || safe.Rune(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
 }
 
 // Terminal reports whether f is one.
