@@ -11,6 +11,7 @@ import (
 
 // TestTextThatReadsOtherwiseIsRefused is the attack of CVE-2021-43860 and of
 // Trojan Source: what is shown and what is applied differ.
+// (B01)
 func TestTextThatReadsOtherwiseIsRefused(t *testing.T) {
 	cases := []struct{ name, text, problem string }{
 		{"raw NUL", base + "summary = \"a\x00b\"\n", "NUL character"},
@@ -59,6 +60,7 @@ func TestTextThatReadsOtherwiseIsRefused(t *testing.T) {
 
 // TestKeysThatDecodersMatchLoosely are documents in which a struct decoder
 // would let a second spelling of a key fill or replace the first.
+// B02: keys that two decoders read differently.
 func TestKeysThatDecodersMatchLoosely(t *testing.T) {
 	permission := "[permissions]\n\"device:gpu\" = \"draw the text\"\n"
 	cases := []struct{ name, text, problem string }{
@@ -153,6 +155,7 @@ func TestExportNamesThatShadow(t *testing.T) {
 
 // TestValuesThatInjectLines is CVE-2022-4318, CVE-2026-53488 and CVE-2024-3154:
 // values that reach generated files, unit properties or argument lists.
+// (B40)
 func TestValuesThatInjectLines(t *testing.T) {
 	for _, text := range []string{
 		`env = { A = "x\nroot2::0:0::/:/bin/sh" }`, `env = { "A\nB" = "x" }`, `env = { "A=B" = "x" }`, `env = { HOME = "/x" }`,

@@ -45,6 +45,8 @@ func TestLocator(t *testing.T) {
 	}
 }
 
+// B37: offsets and lengths are 64 bits wide, and their sums do not wrap. Continuous
+// integration runs this where int has 32.
 func TestLocatorRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name   string

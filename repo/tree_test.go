@@ -67,6 +67,7 @@ func file(p, x string) string {
 	return `{"p":"` + p + `","t":"f","o":"` + Sum([]byte(x)).String() + `","s":1}`
 }
 
+// B01, B02, B25, B26, B28, B31, B34: what a signed tree may say all the same.
 func TestDecodeTree(t *testing.T) {
 	files := `{"p":"files","t":"d"}`
 	one := head("1", "1")

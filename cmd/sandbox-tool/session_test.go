@@ -170,7 +170,8 @@ func TestSession(t *testing.T) {
 		}
 	}
 
-	// One more carries a file to somebody who has no network.
+	// One more carries a file to somebody who has no network. A file is never taken
+	// for granted (B50).
 	user.gets("sandbox download --out fzf.sandbox fzf", "fzf.sandbox")
 	other := newPerson(t)
 	other.carries(user, "fzf.sandbox")

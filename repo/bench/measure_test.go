@@ -87,7 +87,7 @@ func (s *session) timed(lines ...[]string) sample {
 		}
 		out.cpu += c.ProcessState.UserTime() + c.ProcessState.SystemTime()
 		if u, ok := c.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			out.rss = max(out.rss, u.Maxrss)
+			out.rss = max(out.rss, int64(u.Maxrss))
 		}
 	}
 	return out

@@ -9,6 +9,7 @@ import (
 // Everything that writes a bundle leans on os.Root. These are the ways out of
 // it that releases of Go had; go.mod asks for one without them, and this asks
 // the toolchain at hand.
+// (B49)
 func TestRootHolds(t *testing.T) {
 	setup := func(t *testing.T) (root *os.Root, inside, outside string) {
 		top := t.TempDir()

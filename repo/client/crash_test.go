@@ -51,7 +51,7 @@ var changing = [...]string{"linkat", "renameat", "renameat2", "mkdirat", "symlin
 
 // TestKilledAtEveryChange kills an install and an update at the first, second,
 // third … call of each kind, until one comes to its end: old or new, never half,
-// and the next attempt ends well.
+// and the next attempt ends well (B47).
 func TestKilledAtEveryChange(t *testing.T) {
 	strace := testenv.NeedCommand(t, "strace")
 	if err := exec.Command(strace, "-o", os.DevNull, "-e", "inject=linkat:signal=KILL:when=999", "true").Run(); err != nil {

@@ -62,7 +62,7 @@ const memoryLimit = 60_000 // kB
 func text(n, seed int) string {
 	var s strings.Builder
 	for i := seed; s.Len() < n; i++ {
-		fmt.Fprintf(&s, "%x line %d of something that is like code %s\n", i*2654435761, i, strings.Repeat(string(rune('a'+i%26)), i%40))
+		fmt.Fprintf(&s, "%x line %d of something that is like code %s\n", uint32(i)*2654435761, i, strings.Repeat(string(rune('a'+i%26)), i%40))
 	}
 	return s.String()[:n]
 }

@@ -19,7 +19,7 @@ func checkSpace(dir string, bytes, files int64) error {
 	if err := unix.Statfs(dir, &st); err != nil {
 		return nil // then the disk itself will say so
 	}
-	return roomFor(bytes, files, int64(st.Bavail)*st.Bsize, int64(st.Files), int64(st.Ffree), dir)
+	return roomFor(bytes, files, int64(st.Bavail)*int64(st.Bsize), int64(st.Files), int64(st.Ffree), dir)
 }
 
 // roomFor decides. A file system without a number of files has no limit of them.

@@ -13,6 +13,7 @@ import (
 // CVE-2024-29069: a file to export is a link to one of the host, or lies behind
 // one, or is no file at all. What it leads to is not read. The twin of each is
 // the same file without the link.
+// (B38)
 func TestLinksInTheBundleAreNotFollowed(t *testing.T) {
 	secret := filepath.Join(t.TempDir(), "secret.png")
 	write(t, secret, picture(t, 16, 16)) // a sound icon, or the link would not be what refuses it

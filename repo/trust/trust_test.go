@@ -274,6 +274,7 @@ func (c refusal) run(t *testing.T) {
 
 var roles = []string{"timestamp", "snapshot", "targets", "bin-00"}
 
+// B19: a signature is over the very bytes that are read, and nothing follows them.
 func TestSignatureFaults(t *testing.T) {
 	for _, role := range roles {
 		for _, c := range []struct {
