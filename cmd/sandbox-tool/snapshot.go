@@ -189,7 +189,7 @@ func runSnapshotCreate(ctx context.Context, app, note string, asJSON bool, stdou
 		cli.Note(stderr, "%s was held still meanwhile; what it had not written yet is not in it", h.ID)
 	}
 	if i.Skipped > 0 {
-		cli.Note(stderr, "%d sockets are not in it", i.Skipped)
+		cli.Note(stderr, "%d things are not in it: sockets, devices, files under a lease, directories that lie too deep", i.Skipped)
 	}
 	_, err = fmt.Fprintln(stdout, i.Name)
 	return err

@@ -7,11 +7,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"sandbox/internal/hint"
 	"sandbox/repo/installed"
 )
 
-// maxDepth bounds the descriptors that are open at a time.
+// maxDepth bounds the descriptors that are open at a time. What lies deeper is
+// left out and counted: were it refused, an app could keep the snapshot before an
+// update from being made, and so the update from mending it.
 const maxDepth = 500
 
 // copier copies one tree into another, by descriptors.
@@ -43,9 +44,6 @@ type dirs struct {
 func (c *copier) tree(d dirs, path string, depth int) error {
 	if err := c.ctx.Err(); err != nil {
 		return err
-	}
-	if depth > maxDepth {
-		return hint.With(fmt.Errorf("it has directories deeper than %d", maxDepth), "remove what is at …%q", path[len(path)-60:])
 	}
 	names, err := installed.Names(d.from)
 	if err != nil {
@@ -79,6 +77,10 @@ func (c *copier) entry(d dirs, name, path string, depth int) error {
 	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFDIR:
+		if depth >= maxDepth {
+			c.skipped++
+			return nil
+		}
 		return c.dir(d, name, path, depth, &st)
 	case unix.S_IFREG:
 		return c.file(d, name, path, &st)
@@ -90,7 +92,7 @@ func (c *copier) entry(d dirs, name, path string, depth int) error {
 		}
 		return c.settleAt(d.to, name, path, &st)
 	}
-	c.skipped++ // a socket nobody listens on any more, or a device
+	c.skipped++ // a socket that nobody listens on any more, or a device
 	return nil
 }
 

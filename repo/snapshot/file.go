@@ -28,6 +28,12 @@ func (c *copier) file(d dirs, name, path string, st *unix.Stat_t) error {
 		return nil
 	}
 	from, undo, err := openAnyway(d.from, name, unix.O_RDONLY, 0o400, st)
+	if err == unix.EAGAIN {
+		// The app has a lease of it (fcntl(2)): to wait would take 45 seconds, for
+		// each file, and to fail would let it keep itself from being updated.
+		c.skipped++
+		return nil
+	}
 	if err != nil {
 		return at(path, "open", err)
 	}

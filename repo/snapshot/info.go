@@ -40,7 +40,7 @@ type Info struct {
 	Files   int   `json:"files"`
 	Bytes   int64 `json:"bytes"`   // of all files
 	Copied  int64 `json:"copied"`  // of them, neither linked nor cloned: what it took when it was made
-	Skipped int   `json:"skipped"` // sockets and devices
+	Skipped int   `json:"skipped"` // sockets, devices, files under a lease, directories that lie too deep
 	Running bool  `json:"running"` // made while instances were held still
 }
 

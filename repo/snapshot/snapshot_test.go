@@ -509,17 +509,23 @@ func TestSocketsAreLeftOut(t *testing.T) {
 	}
 }
 
-// An app can make directories deeper than a path is long. They are refused, and
-// can be removed.
+// An app can make directories deeper than a path is long. They are left out: were
+// they refused, the app could keep itself from ever being updated. And they can be
+// removed.
 func TestDeepHome(t *testing.T) {
 	h, home := app(t)
 	deep(t, home, 3000)
-	if _, err := h.Create(t.Context(), snapshot.Options{}); err == nil || !strings.Contains(err.Error(), "deeper") {
-		t.Errorf("create: %v", err)
+	if err := os.WriteFile(filepath.Join(home, "kept"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	if names, _ := os.ReadDir(filepath.Join(h.Dir(), "snapshots")); len(names) != 1 {
-		t.Errorf("something is left: %v", names)
+	deepest := create(t, h, snapshot.Options{Reason: snapshot.Update})
+	if deepest.Skipped != 1 {
+		t.Errorf("%d are left out", deepest.Skipped)
 	}
+	if data, err := os.ReadFile(copyOf(h, deepest.Name) + "/kept"); err != nil || string(data) != "x" {
+		t.Errorf("%q, %v", data, err)
+	}
+	restore(t, h, deepest.Name) // what was too deep stays in the home that became a snapshot
 	if err := h.RemoveAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -530,6 +536,43 @@ func TestDeepHome(t *testing.T) {
 	deep(t, home, 400)
 	i := create(t, h, snapshot.Options{})
 	restore(t, h, i.Name)
+}
+
+// A lease of a file makes an open of it fail or wait: neither may keep a snapshot
+// from being made.
+func TestLeasedFile(t *testing.T) {
+	h, home := app(t)
+	for _, name := range []string{"leased", "plain"} {
+		if err := os.WriteFile(filepath.Join(home, name), []byte(name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.Open(filepath.Join(home, "leased"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	lease := func(kind int) error {
+		_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, kind)
+		return err
+	}
+	if err := lease(unix.F_WRLCK); err != nil {
+		t.Fatal(err)
+	}
+	i := create(t, h, snapshot.Options{Reason: snapshot.Update})
+	if _, err := os.Lstat(copyOf(h, i.Name) + "/leased"); i.Skipped != 1 || err == nil {
+		t.Errorf("%d are left out", i.Skipped)
+	}
+	if data, err := os.ReadFile(copyOf(h, i.Name) + "/plain"); err != nil || string(data) != "plain" {
+		t.Errorf("%q, %v", data, err)
+	}
+	if err := lease(unix.F_UNLCK); err != nil {
+		t.Fatal(err)
+	}
+	i = create(t, h, snapshot.Options{})
+	if data, err := os.ReadFile(copyOf(h, i.Name) + "/leased"); err != nil || string(data) != "leased" || i.Skipped != 0 {
+		t.Errorf("without a lease: %q, %v, %d left out", data, err, i.Skipped)
+	}
 }
 
 func deep(t testing.TB, dir string, levels int) {
