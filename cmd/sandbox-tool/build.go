@@ -78,7 +78,7 @@ func runBuild(ctx context.Context, o buildOptions, stdout io.Writer, p *progress
 	if o.json {
 		return cli.WriteJSON(stdout, builtRow{result.Dir, result.Digest, string(result.Layout), result.Files, result.Bytes, append([]string{}, result.Warnings...)})
 	}
-	cli.Note(p.w, "%d files, %.1f MB, %s", result.Files, float64(result.Bytes)/1e6, result.Digest)
+	cli.Note(p.w, "%d files, %s, %s", result.Files, size(result.Bytes), result.Digest)
 	_, err = fmt.Fprintln(stdout, safe.Text(result.Dir))
 	return err
 }

@@ -146,7 +146,7 @@ func runPublish(ctx context.Context, o publishOptionsSet, stdout io.Writer, p *p
 		case one.Unchanged:
 			cli.Note(p.w, "%s is published already, as release %d", one.Ref, one.N)
 		default:
-			cli.Note(p.w, "%s: %d new files packed, %s to download, %s installed", one.Ref, one.Objects, megabytes(one.Download), megabytes(one.Installed))
+			cli.Note(p.w, "%s: %d new files packed, %s to download, %s installed", one.Ref, one.Objects, size(one.Download), size(one.Installed))
 		}
 	}
 	if o.json {
@@ -159,8 +159,6 @@ func runPublish(ctx context.Context, o publishOptionsSet, stdout io.Writer, p *p
 	}
 	return nil
 }
-
-func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
 
 // publishedRow is a release in JSON, wherever this program prints one for a
 // packager.

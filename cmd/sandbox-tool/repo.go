@@ -214,7 +214,7 @@ all other metadata stay.`
 			if o.json {
 				return cli.WriteJSON(c.OutOrStdout(), map[string]any{"removed": append([]string{}, out.Removed...), "bytes": out.Bytes, "rewritten": out.Rewritten, "waiting": out.Waiting, "dry_run": g.DryRun})
 			}
-			cli.Note(p.w, "%d files, %s; %d packs written anew; %d files wait for their time", len(out.Removed), megabytes(out.Bytes), out.Rewritten, out.Waiting)
+			cli.Note(p.w, "%d files, %s; %d packs written anew; %d files wait for their time", len(out.Removed), size(out.Bytes), out.Rewritten, out.Waiting)
 			for _, name := range out.Removed {
 				if err := safe.Line(c.OutOrStdout(), "%s", name); err != nil {
 					return err

@@ -1,7 +1,6 @@
 package export
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"sandbox/internal/disk"
 	"sandbox/internal/hint"
 	"sandbox/manifest"
+	"sandbox/repo/strictjson"
 )
 
 // Decisions are what the user said about exports. They are kept apart from what
@@ -85,9 +85,7 @@ func LoadDecisions(p Place) (Decisions, error) {
 func parseDecisions(data []byte) (Decisions, error) {
 	d := Decisions{Aliases: map[string]Target{}}
 	var file decisionsFile
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&file); err != nil {
+	if err := strictjson.Unmarshal(data, &file); err != nil {
 		return d, err
 	}
 	if file.Format != 1 {

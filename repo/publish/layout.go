@@ -1,7 +1,6 @@
 package publish
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 
 	"sandbox/internal/disk"
 	"sandbox/internal/hint"
+	"sandbox/repo/strictjson"
 )
 
 // Names at the top of a repository.
@@ -53,7 +53,7 @@ func readLayout(dir string) (bins int, err error) {
 		return 0, err
 	}
 	var l layout
-	if err := strict(data, &l); err != nil {
+	if err := strictjson.Unmarshal(data, &l); err != nil {
 		return 0, fmt.Errorf("%s: %w", layoutFile, err)
 	}
 	if l.Format != 1 {
@@ -98,7 +98,7 @@ func readConfig(dir string) (config, error) {
 		return c, nil
 	}
 	if err == nil {
-		err = strict(data, &c)
+		err = strictjson.Unmarshal(data, &c)
 	}
 	if err != nil {
 		return c, hint.With(fmt.Errorf("%s: %w", configFile, err), "mend it, or remove it to go by the defaults")
@@ -112,18 +112,6 @@ func (c config) write(dir string) error {
 		return err
 	}
 	return disk.WriteFile(filepath.Join(dir, configFile), append(data, '\n'), 0o644)
-}
-
-func strict(data []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
-		return err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return errors.New("something follows the document")
-	}
-	return nil
 }
 
 // readBounded reads a regular file of at most limit bytes.

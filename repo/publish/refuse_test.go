@@ -108,7 +108,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"another format", replace(layoutFile, `"format":1`, `"format":2`), "format 2"},
 		{"other bins", replace(layoutFile, `"bins":1`, `"bins":16`), "16 bins"},
 		{"odd bins", replace(layoutFile, `"bins":1`, `"bins":3`), "3 bins"},
-		{"an unknown key", replace(layoutFile, `{`, `{"x":1,`), "unknown field"},
+		{"an unknown key", replace(layoutFile, `{`, `{"x":1,`), "unknown key"},
 		{"no root", func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, "1.root.json")) }, "no such file"},
 		{"a changed root", replace("1.root.json", `"threshold":1`, `"threshold":0`), "threshold"},
 		{"a root for a year more", replace("1.root.json", `"version":1`, `"version":2`), "version 2"},

@@ -150,6 +150,7 @@ func TestRemoteFile(t *testing.T) {
 		"", "{}", "[]", `{"sandboxremote":2,"url":"https://x.org/","root":{}}`, `{"sandboxremote":1,"url":"https://x.org/"}`,
 		`{"sandboxremote":1,"url":"ftp://x.org/","root":{}}`, `{"sandboxremote":1,"url":"https://x.org/","root":{},"key":1}`,
 		`{"sandboxremote":1,"url":"https://x.org/","root":{}}{}`, `{"sandboxremote":1,"url":"https://u@x.org/","root":{}}`,
+		`{"sandboxremote":1,"url":"https://x.org/","root":{},"root":{"signed":{}}}`, `{"sandboxremote":1,"url":"https://x.org/","root":{},"ROOT":{"signed":{}}}`,
 	} {
 		if _, err := ParseFile([]byte(text)); err == nil {
 			t.Errorf("%q is read", text)

@@ -9,6 +9,7 @@ import (
 
 	"sandbox/internal/disk"
 	"sandbox/internal/hint"
+	"sandbox/repo/strictjson"
 )
 
 // File is a .sandboxremote: an address with the root to trust there. It is
@@ -45,13 +46,8 @@ func ParseFile(data []byte) (*File, error) {
 		Title   string          `json:"title"`
 		Root    json.RawMessage `json:"root"`
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&raw); err != nil {
+	if err := strictjson.Unmarshal(data, &raw); err != nil {
 		return nil, err
-	}
-	if d.More() {
-		return nil, errors.New("something follows its end")
 	}
 	if raw.Version != 1 {
 		return nil, fmt.Errorf("its version is %d and this program knows 1", raw.Version)
