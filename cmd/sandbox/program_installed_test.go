@@ -14,6 +14,7 @@ import (
 	"sandbox/internal/e2e"
 	"sandbox/internal/testapps"
 	"sandbox/internal/testenv"
+	"sandbox/repo"
 	"sandbox/repo/store"
 	"sandbox/repo/store/storetest"
 )
@@ -218,7 +219,7 @@ func TestSystemStore(t *testing.T) {
 	wants(t, read("both"), 0, "read /app/share/version = ok own\n")
 	wants(t, read("theirs"), 0, "read /app/share/version = ok system\n")
 
-	deploy := filepath.Join(dir, "deploy/app/org.example.Theirs/any/stable")
+	deploy := filepath.Join(dir, "deploy/app/org.example.Theirs", repo.HostArch(), "stable")
 	for _, d := range []string{dir, deploy} {
 		os.Chmod(d, 0o777)
 		says(t, read("theirs"), 125, "others can write to it", "chmod go-w")
