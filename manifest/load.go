@@ -31,7 +31,7 @@ func readFile(path string) ([]byte, error) {
 	case errors.Is(err, syscall.ELOOP):
 		return nil, hint.With(fmt.Errorf("cannot read manifest %q: it is a symbolic link", path), "put the file itself there")
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, hint.With(fmt.Errorf("cannot read manifest: %w", err), "a bundle directory holds a %s; `sandbox init` writes one", FileName)
+		return nil, hint.With(fmt.Errorf("cannot read manifest: %w", err), "a bundle directory holds a %s; 'sandbox init' writes one", FileName)
 	case err != nil:
 		return nil, fmt.Errorf("cannot read manifest: %w", err)
 	}

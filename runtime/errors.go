@@ -48,7 +48,7 @@ func startHint(search []string, errno unix.Errno) string {
 	case unix.E2BIG:
 		return "arguments and environment are too large: put some of it in a file and grant that"
 	case unix.EAGAIN, unix.ENOMEM:
-		return "a limit of processes or memory is reached: see `sandbox help run`, --limit"
+		return "a limit of processes or memory is reached: see 'sandbox help run', --limit"
 	}
 	return ""
 }
@@ -58,13 +58,13 @@ func cloneError(errno unix.Errno, inCgroup bool) error {
 	err := fmt.Errorf("cannot make the app's namespaces: %w", errno)
 	switch {
 	case errno == unix.EPERM:
-		return hint.With(err, "unprivileged user namespaces are switched off here; `sandbox doctor` says by what and how to allow them")
+		return hint.With(err, "unprivileged user namespaces are switched off here; 'sandbox doctor' says by what and how to allow them")
 	case errno == unix.ENOSPC:
 		return hint.With(err, "the limit in /proc/sys/user/max_user_namespaces (or another of that kind) is reached")
 	case errno == unix.ENOSYS:
 		return hint.With(err, "this kernel, or a filter around this session, lacks clone3(2); Linux 5.12 or later is needed")
 	case errno == unix.EBUSY && inCgroup:
-		return hint.With(err, "the cgroup cannot hold processes: see `sandbox doctor`")
+		return hint.With(err, "the cgroup cannot hold processes: see 'sandbox doctor'")
 	}
 	return err
 }
@@ -81,9 +81,9 @@ func launchError(step string, errno unix.Errno) error {
 	case unix.EBADMSG:
 		return hint.With(err, "what was found is not what was planned; something changed it during the launch")
 	case unix.ENOSPC:
-		return hint.With(err, "no space or no more namespaces: see `sandbox doctor`")
+		return hint.With(err, "no space or no more namespaces: see 'sandbox doctor'")
 	case unix.EPERM, unix.ENOSYS:
-		return hint.With(err, "this kernel or session forbids it: see `sandbox doctor`")
+		return hint.With(err, "this kernel or session forbids it: see 'sandbox doctor'")
 	}
 	return err
 }

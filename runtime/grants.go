@@ -153,9 +153,9 @@ func (g *grants) refuse(p string, f Found) error {
 	case f.is(unix.S_IFIFO):
 		return hint.With(errors.New("it is a FIFO"), "only directories and regular files can be granted")
 	case f.is(unix.S_IFSOCK):
-		return hint.With(errors.New("it is a socket"), "services are granted by name: see `sandbox help permissions`, socket:")
+		return hint.With(errors.New("it is a socket"), "services are granted by name: see 'sandbox help permissions', socket:")
 	case f.is(unix.S_IFCHR) || f.is(unix.S_IFBLK):
-		return hint.With(errors.New("it is a device"), "devices are granted by name: see `sandbox help permissions`, device:")
+		return hint.With(errors.New("it is a device"), "devices are granted by name: see 'sandbox help permissions', device:")
 	case !f.IsDir() && !f.is(unix.S_IFREG):
 		return errors.New("it is neither a directory nor a regular file")
 	case isReserved(f.Path):

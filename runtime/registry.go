@@ -310,7 +310,7 @@ func (r *Registry) Find(name string) (*Entry, error) {
 	}
 	switch len(match) {
 	case 0:
-		return nil, hint.With(fmt.Errorf("cannot find %q: %w", name, ErrNoInstance), "see `sandbox ps`")
+		return nil, hint.With(fmt.Errorf("cannot find %q: %w", name, ErrNoInstance), "see 'sandbox ps'")
 	case 1:
 		return match[0], nil
 	}

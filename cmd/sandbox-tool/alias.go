@@ -194,7 +194,7 @@ func aliasRemoveCommand(system *bool) *cobra.Command {
 		}
 		_, err = e.decide(func(_ []export.App, d *export.Decisions) error {
 			if _, ok := d.Aliases[args[0]]; !ok {
-				return hint.With(fmt.Errorf("there is no alias %s", args[0]), "`sandbox alias list` shows names and what they start")
+				return hint.With(fmt.Errorf("there is no alias %s", args[0]), "'sandbox alias list' shows names and what they start")
 			}
 			delete(d.Aliases, args[0])
 			return nil

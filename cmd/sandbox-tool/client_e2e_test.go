@@ -184,7 +184,7 @@ func TestConsentOnATerminal(t *testing.T) {
 	tty := s.user.Pty("update")
 	tty.Expect("Update?", soon)
 	tty.Type("\x03")
-	if code := tty.Wait(soon); code == 0 || s.installed() != "1.1" {
+	if code := tty.Wait(soon); code != 130 || s.installed() != "1.1" || !strings.Contains(tty.Output(), "sandbox: error: interrupted") {
 		t.Errorf("interrupted: %d, %s", code, s.installed())
 	}
 	// Progress is painted and leaves nothing behind.

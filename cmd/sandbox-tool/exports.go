@@ -129,7 +129,7 @@ func (e exporter) tell(stderr io.Writer, r export.Report, about []manifest.ID) {
 		case c.Alias:
 			cli.Warn(stderr, "the alias %s starts nothing: %s", c.Name, c.Why)
 		default:
-			cli.Warn(stderr, "%s does not start %s: %s; `sandbox alias set NAME %s` gives it a name", c.Name, c.Target.App, c.Why, c.Target)
+			cli.Warn(stderr, "%s does not start %s: %s; 'sandbox alias set NAME %s' gives it a name", c.Name, c.Target.App, c.Why, c.Target)
 		}
 	}
 	any := false
@@ -145,7 +145,7 @@ func (e exporter) tell(stderr io.Writer, r export.Report, about []manifest.ID) {
 		}
 	}
 	if any && !slices.Contains(filepath.SplitList(os.Getenv("PATH")), e.place.Bin()) {
-		cli.Note(stderr, "%s is not in PATH: `sandbox shell-init --help` says how to add it", e.place.Bin())
+		cli.Note(stderr, "%s is not in PATH: 'sandbox shell-init --help' says how to add it", e.place.Bin())
 	}
 }
 
@@ -171,7 +171,7 @@ func installedID(apps []export.App, name string) (manifest.ID, error) {
 	}
 	err := fmt.Errorf("%q is not installed", name)
 	if near := cli.Nearest(name, have); near != "" {
-		err = hint.With(err, "did you mean %s?", near)
+		return "", hint.With(err, "did you mean %s?", near)
 	}
-	return "", err
+	return "", hint.With(err, "'sandbox list' shows what is")
 }

@@ -59,7 +59,7 @@ func TestAlias(t *testing.T) {
 	deploy(t, user, "org.example.Frob", "commands = { frob = \"tool\", ls = \"ls\" }\n", nil)
 	deploy(t, system, "org.example.Blip", "commands = { blip = \"tool\" }\n", nil)
 	said := synced(false, "org.example.Frob")
-	for _, want := range []string{"org.example.Frob is started by: frob\n", "ls does not start org.example.Frob", "`sandbox alias set NAME org.example.Frob:ls`", "is not in PATH: `sandbox shell-init --help`"} {
+	for _, want := range []string{"org.example.Frob is started by: frob\n", "ls does not start org.example.Frob", "'sandbox alias set NAME org.example.Frob:ls'", "is not in PATH: 'sandbox shell-init --help'"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q is not said:\n%s", want, said)
 		}
@@ -116,7 +116,7 @@ blip  org.example.Blip:blip  command of the machine
 		args       []string
 		want, hint string
 	}{
-		{[]string{"alias", "remove", "ls"}, "cannot remove the alias ls: there is no alias ls", "`sandbox alias list` shows names and what they start"},
+		{[]string{"alias", "remove", "ls"}, "cannot remove the alias ls: there is no alias ls", "'sandbox alias list' shows names and what they start"},
 		{[]string{"alias", "set", "x", "org.example.Forb"}, `cannot set the alias x: "org.example.Forb" is not installed`, "did you mean org.example.Frob?"},
 		{[]string{"alias", "set", "x", "frob:none"}, `cannot set the alias x: org.example.Frob has no command "none"`, "it has frob, ls"},
 		{[]string{"alias", "set", "../x", "frob"}, `command name "../x" is not a plain name`, "use letters, digits and inner . _ + -"},

@@ -52,7 +52,7 @@ func runDecision(ctx context.Context, o storeFlags, args []string, stdout, stder
 }
 
 func holdCommand() *cobra.Command {
-	return decisionCommand("hold", "The app stays as it is, whatever updates there are, until `sandbox unhold`.", 1,
+	return decisionCommand("hold", "The app stays as it is, whatever updates there are, until 'sandbox unhold'.", 1,
 		func(s *changed, r store.Record, _ []string) (string, error) {
 			return fmt.Sprintf("%s stays at %s (release %d)", r.Ref().ID, r.Release.Version, r.Release.N), s.SetHeld(s.lock, r.Ref(), true)
 		})
@@ -74,12 +74,12 @@ release is kept on the disk. 'sandbox unpin' ends it.`, 2,
 			if len(args) == 1 {
 				var err error
 				if n, err = strconv.ParseUint(args[0], 10, 64); err != nil || n == 0 {
-					return "", cli.Exit(cli.UsageError, hint.With(fmt.Errorf("%q is no release number", args[0]), "`sandbox list --all %s` shows those that are kept", r.Ref().ID))
+					return "", cli.Exit(cli.UsageError, hint.With(fmt.Errorf("%q is no release number", args[0]), "'sandbox list --all %s' shows those that are kept", r.Ref().ID))
 				}
 			}
 			said := fmt.Sprintf("%s is pinned to release %d", r.Ref().ID, n)
 			if n != r.Release.N {
-				said += fmt.Sprintf("; `sandbox update %s --release %d` takes it there", r.Ref().ID, n)
+				said += fmt.Sprintf("; 'sandbox update %s --release %d' takes it there", r.Ref().ID, n)
 			}
 			return said, s.SetPinned(s.lock, r.Ref(), n)
 		})

@@ -162,7 +162,7 @@ func (o *storeFlags) suggest(err error) error {
 	if near := cli.Nearest(missing.Name, words); near != "" {
 		return hint.With(err, "did you mean %s?", near)
 	}
-	return hint.With(err, "`sandbox list --all` shows what is")
+	return hint.With(err, "'sandbox list --all' shows what is")
 }
 
 // row is something installed as --json prints it.

@@ -122,7 +122,7 @@ func (o *listOptions) of(s *store.Store, r store.Record, sizes map[repo.Ref]stor
 
 func (o *listOptions) print(w, stderr io.Writer, rows []installedRow) error {
 	if len(rows) == 0 {
-		cli.Note(stderr, "nothing is installed; `sandbox search` shows what can be")
+		cli.Note(stderr, "nothing is installed; 'sandbox search' shows what can be")
 		return nil
 	}
 	out := bufio.NewWriter(w) // the table is written cell by cell

@@ -6,15 +6,13 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"sandbox/internal/cli"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := newRoot().ExecuteContext(ctx)
+	ctx, stop := untilSignal(context.Background())
+	err := interrupted(ctx, newRoot().ExecuteContext(ctx))
 	stop()
 	os.Exit(cli.Report(os.Stderr, err))
 }

@@ -142,8 +142,8 @@ func readLine(ctx context.Context, fd int) ([]byte, error) {
 	buf := make([]byte, 256)
 	defer clear(buf)
 	for len(line) <= maxPassphrase {
-		if err := ctx.Err(); err != nil {
-			return nil, errors.New("interrupted")
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
 		}
 		ready, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 100)
 		if err == unix.EINTR || err == nil && ready == 0 {

@@ -160,7 +160,7 @@ func TestPassphraseOnATerminal(t *testing.T) {
 	tty = p.Pty("repo", "refresh", "repo")
 	tty.Expect("Passphrase of key", 20*time.Second)
 	tty.Type("\x03")
-	if code := tty.Wait(20 * time.Second); code == 0 || tty.Termios().Lflag&unix.ECHO == 0 {
+	if code := tty.Wait(20 * time.Second); code != 130 || tty.Termios().Lflag&unix.ECHO == 0 {
 		t.Errorf("interrupted: status %d, the terminal is silent: %v", code, tty.Termios().Lflag&unix.ECHO == 0)
 	}
 

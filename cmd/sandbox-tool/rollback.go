@@ -123,7 +123,7 @@ func (o *rollbackOptions) tell(doc rollbackDoc, home *snapshot.Home, stdout, std
 		cli.Note(stderr, "the data stay as they are; --with-data would take them back too")
 	}
 	if doc.Saved != nil {
-		cli.Note(stderr, "what was there until now: `sandbox snapshot restore %s %s`", home.ID, doc.Saved.Name)
+		cli.Note(stderr, "what was there until now: 'sandbox snapshot restore %s %s'", home.ID, doc.Saved.Name)
 	}
 	if doc.Done && doc.To.N < doc.From.N {
 		cli.Note(stderr, "updates leave it at that until there is a release after %d", doc.From.N)

@@ -94,7 +94,7 @@ func runUninstall(ctx context.Context, o uninstallOptions, names []string, stdou
 		cli.Note(stderr, "%s went too: nothing needs it any more", r.ID)
 	}
 	if doc.Busy {
-		cli.Note(stderr, "instances still run; their files go when they have ended, with the next `sandbox gc`")
+		cli.Note(stderr, "instances still run; their files go when they have ended, with the next 'sandbox gc'")
 	}
 	o.tellData(list, stderr)
 	return failed

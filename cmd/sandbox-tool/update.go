@@ -43,7 +43,7 @@ func runUpdate(ctx context.Context, o changeOptions, args []string, stdout io.Wr
 	plan, err := c.PlanUpdate(ctx, args, o.plan)
 	if err != nil {
 		p.clear()
-		return err
+		return (&storeFlags{system: o.system}).suggest(err)
 	}
 	if len(plan.Steps)+len(plan.Held) == 0 && !o.json {
 		p.clear()

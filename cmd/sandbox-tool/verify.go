@@ -83,9 +83,9 @@ func damage(found []damageRow, p *progress) error {
 		cli.Note(p.w, "everything is as it was installed")
 		return nil
 	}
-	way := "`sandbox repair` mends it"
+	way := "'sandbox repair' mends it"
 	if found[0].System {
-		way = "as root, `sandbox repair --system` mends it"
+		way = "as root, 'sandbox repair --system' mends it"
 	}
 	return hint.With(fmt.Errorf("%d things are not as they were installed", len(found)), "%s", way)
 }

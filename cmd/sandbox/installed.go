@@ -53,7 +53,7 @@ func openInstalled(name, channel string, host *runtime.Host) (chosenBundle, erro
 	}
 	man, err := manifest.Load(b.Dir)
 	if err == nil && man.ID != b.Ref.ID {
-		err = hint.With(fmt.Errorf("cannot run %s: its files are those of %s", b.Ref.ID, man.ID), "`sandbox repair %s` mends it", b.Ref.ID)
+		err = hint.With(fmt.Errorf("cannot run %s: its files are those of %s", b.Ref.ID, man.ID), "'sandbox repair %s' mends it", b.Ref.ID)
 	}
 	return chosenBundle{b.Dir, man, b.Command}, err
 }
@@ -69,12 +69,12 @@ func notInstalled(err error) error {
 		words = append(words, strings.ToLower(manifest.ID(id).Base()))
 	}
 	if near := cli.Nearest(missing.Name, words); near != "" {
-		return hint.With(err, "did you mean %s? `sandbox search %s` looks for what can be installed", near, missing.Name)
+		return hint.With(err, "did you mean %s? 'sandbox search %s' looks for what can be installed", near, missing.Name)
 	}
 	if _, err2 := os.Lstat(filepath.Join(missing.Name, manifest.FileName)); err2 == nil {
 		return hint.With(err, "for the bundle in that directory: ./%s", missing.Name)
 	}
-	return hint.With(err, "`sandbox search %s` looks for what can be installed; a bundle's directory is written ./%s", missing.Name, missing.Name)
+	return hint.With(err, "'sandbox search %s' looks for what can be installed; a bundle's directory is written ./%s", missing.Name, missing.Name)
 }
 
 // openDir opens a bundle's directory, once, without links on the way.
@@ -120,7 +120,7 @@ func installedRuntime(man *manifest.Manifest, host *runtime.Host) (string, *mani
 	b, err := installed.Runtime(places(host), man.Runtime)
 	if _, missing := errors.AsType[*installed.NotInstalled](err); missing {
 		return "", nil, hint.With(fmt.Errorf("cannot run %s: it needs the runtime %s, which is not installed", man.ID, man.Runtime),
-			"`sandbox install %s`, or name its bundle with --runtime DIR", man.Runtime)
+			"'sandbox install %s', or name its bundle with --runtime DIR", man.Runtime)
 	}
 	if err != nil {
 		return "", nil, fmt.Errorf("cannot run %s: %w", man.ID, err)

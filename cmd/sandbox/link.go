@@ -42,7 +42,7 @@ func linked(argv []string) ([]string, error) {
 	}
 	if target == nil {
 		return nil, cli.Exit(cli.NotFound, hint.With(errors.New("cannot run "+name+": no installed app has this command"),
-			"`sandbox alias list` shows those there are"))
+			"'sandbox alias list' shows those there are"))
 	}
 	calledAs = name
 	args := []string{"run"}

@@ -80,6 +80,7 @@ func TestReport(t *testing.T) {
 		{"wrapped code", fmt.Errorf("cannot run: %w", Exit(125, plain)), 125, "sandbox: error: cannot run: cannot open x\n"},
 		{"the app's own status says nothing", Status{Code: 42}, 42, ""},
 		{"several", errors.Join(plain, hint.With(errors.New("b"), "c")), 1, "sandbox: error: cannot open x\nsandbox: error: b\nsandbox: hint: c\n"},
+		{"several below one text", fmt.Errorf("cannot use x: %w", errors.Join(errors.New("a"), errors.New("b"))), 1, "sandbox: error: cannot use x: a; b\n"},
 		{"several with a code", Exit(125, errors.Join(plain, plain)), 125, "sandbox: error: cannot open x\nsandbox: error: cannot open x\n"},
 		{"several under one text", fmt.Errorf("a: %w, %w", plain, plain), 1, "sandbox: error: a: cannot open x, cannot open x\n"},
 	} {
@@ -118,6 +119,8 @@ func TestDispatch(t *testing.T) {
 		t.Errorf("code %d, called %q", code, called)
 	}
 	for _, c := range []struct{ arg, want, hint string }{
+		{"remove", `unknown verb "remove"`, "did you mean 'sandbox uninstall'?"},
+		{"upgrade", `unknown verb "upgrade"`, "did you mean 'sandbox update'?"},
 		{"rnu", `unknown verb "rnu"`, "did you mean 'sandbox run'?"},
 		{"frobnicate", `unknown verb "frobnicate"`, "see 'sandbox --help'"},
 		{"--json", `unknown flag "--json"`, "flags follow the verb; see 'sandbox --help'"},
@@ -154,5 +157,18 @@ func TestPipesAreNoTerminals(t *testing.T) {
 	defer w.Close()
 	if Terminal(r) || Colour(w) {
 		t.Error("a pipe passes for a terminal")
+	}
+}
+
+// What other programs call a verb must lead to one that there is.
+func TestElsewhere(t *testing.T) {
+	for name, verb := range elsewhere {
+		if _, ok := Find(name); ok {
+			t.Errorf("%s is a verb itself", name)
+		}
+		first, _, _ := strings.Cut(verb, " ")
+		if _, ok := Find(first); !ok {
+			t.Errorf("%s: there is no verb %s", name, verb)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"sandbox/internal/hint"
 	"sandbox/internal/safe"
@@ -27,7 +28,7 @@ const ExitCodes = `0      done
 125    run, enter: the app was not started
 126    run, enter: its program cannot be executed
 127    run, enter: there is no such program
-128+N  run, enter: signal N ended the app; every other status is the app's own`
+128+N  signal N ended it; run, enter: every other status is the app's own`
 
 // Status is an error that carries the exit code. With a nil Err nothing is
 // printed: all has been said, or it is the app's own status.
@@ -76,7 +77,7 @@ func Report(w io.Writer, err error) int {
 		}
 	}
 	for _, e := range split(err) {
-		fmt.Fprintf(w, "sandbox: error: %s\n", safe.Text(e.Error()))
+		fmt.Fprintf(w, "sandbox: error: %s\n", safe.Text(strings.ReplaceAll(e.Error(), "\n", "; "))) // joined below a text of its own
 		if way := hint.Of(e); way != "" {
 			fmt.Fprintf(w, "sandbox: hint: %s\n", safe.Text(way))
 		}

@@ -67,6 +67,17 @@ func dispatch(args []string, handler func(verb string) Handler) error {
 	return handler(v.Name)(a)
 }
 
+// elsewhere is how other programs call what some verbs do. A typo of another verb
+// may be nearer in letters than what was meant.
+var elsewhere = map[string]string{
+	"remove": "uninstall", "rm": "uninstall", "purge": "uninstall", "delete": "uninstall",
+	"add": "install", "get": "install", "upgrade": "update", "show": "info", "ls": "list",
+	"find": "search", "exec": "enter", "shell": "enter", "start": "run", "serve": "repo serve",
+	"sign": "repo sign", "check": "lint", "permissions": "permission", "remotes": "remote list",
+	"log": "logs", "status": "ps", "top": "stats", "freeze": "pause", "thaw": "resume",
+	"downgrade": "rollback", "undo": "rollback", "clean": "gc", "autoremove": "gc", "bundle": "download",
+}
+
 // Lookup is Find with an error that says what was probably meant.
 func Lookup(name string) (*Verb, error) {
 	if v, ok := Find(name); ok {
@@ -74,6 +85,9 @@ func Lookup(name string) (*Verb, error) {
 	}
 	if len(name) > 0 && name[0] == '-' {
 		return nil, Usagef("flags follow the verb; see 'sandbox --help'", "unknown flag %q", name)
+	}
+	if same, ok := elsewhere[name]; ok {
+		return nil, Usagef("did you mean 'sandbox "+same+"'?", "unknown verb %q", name)
 	}
 	names := make([]string, 0, len(Verbs))
 	for i := range Verbs {

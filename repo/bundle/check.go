@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sandbox/internal/hint"
 	"sandbox/manifest"
 )
 
@@ -182,10 +183,16 @@ func (s *scanner) top(isRuntime bool) error {
 			s.problem("%q (%v) has no place at the top of a bundle", name, e.Type())
 		}
 	}
-	if !hasFiles {
-		s.problem("the directory files is missing")
+	if !hasFiles && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "files" }) {
+		return s.notBuilt()
 	}
 	return nil
+}
+
+// notBuilt is what is said of a directory with a manifest and no files: most
+// likely somebody named the sources of a bundle.
+func (s *scanner) notBuilt() error {
+	return hint.With(errors.New("the directory files is missing"), "'sandbox build' makes a bundle from a directory with a manifest, and prints its path")
 }
 
 func (s *scanner) dir(p string) error {

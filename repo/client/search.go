@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -70,6 +71,7 @@ func (c *Client) Search(ctx context.Context, words []string, opt SearchOptions) 
 			}
 		}
 	}
+	slices.SortStableFunc(out.Hits, func(a, b Hit) int { return cmp.Compare(a.Ref.ID, b.Ref.ID) })
 	if len(failed) == len(origins) {
 		return out, errors.Join(failed...)
 	}

@@ -38,7 +38,7 @@ func TestSearch(t *testing.T) {
 		want  string
 	}{
 		{nil, SearchOptions{}, "Draw* Edit"},
-		{nil, SearchOptions{All: true}, "Draw* Edit Base"},
+		{nil, SearchOptions{All: true}, "Base Draw* Edit"},
 		{[]string{"DRAW"}, SearchOptions{}, "Draw*"},
 		{[]string{"example", "edi"}, SearchOptions{}, "Edit"},
 		{[]string{"a test"}, SearchOptions{}, "Draw* Edit"},

@@ -24,5 +24,5 @@ func severalChannels(id string, channels []string) error {
 }
 
 func damaged(r Ref, why error) error {
-	return hint.With(fmt.Errorf("the installed %s is damaged: %w", r.ID, why), "`sandbox repair %s` mends it", r.ID)
+	return hint.With(fmt.Errorf("the installed %s is damaged: %w", r.ID, why), "'sandbox repair %s' mends it", r.ID)
 }

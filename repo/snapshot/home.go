@@ -243,7 +243,7 @@ func hidden(what string) string { return "." + what + "-" + rand.Text() }
 func explain(err error) error {
 	switch {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		return hint.With(err, "free some space, or delete old snapshots: `sandbox snapshot delete`; nothing was left half-made")
+		return hint.With(err, "free some space, or delete old snapshots: 'sandbox snapshot delete'; nothing was left half-made")
 	case errors.Is(err, unix.EROFS):
 		return hint.With(err, "the disk is read-only")
 	}

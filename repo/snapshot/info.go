@@ -163,7 +163,7 @@ func (h *Home) Find(unsafeName string) (Info, error) {
 
 func find(infos []Info, unsafeName string) (Info, error) {
 	if len(infos) == 0 {
-		return Info{}, hint.With(errors.New("there is no snapshot"), "`sandbox snapshot create` makes one")
+		return Info{}, hint.With(errors.New("there is no snapshot"), "'sandbox snapshot create' makes one")
 	}
 	if unsafeName == "latest" {
 		return infos[len(infos)-1], nil
@@ -181,7 +181,7 @@ func find(infos []Info, unsafeName string) (Info, error) {
 	case 1:
 		return match[0], nil
 	case 0:
-		return Info{}, hint.With(fmt.Errorf("there is no snapshot %q", unsafeName), "`sandbox snapshot list` shows those there are; \"latest\" is the last")
+		return Info{}, hint.With(fmt.Errorf("there is no snapshot %q", unsafeName), "'sandbox snapshot list' shows those there are; \"latest\" is the last")
 	}
 	return Info{}, hint.With(fmt.Errorf("%q begins the names of %d snapshots", unsafeName, len(match)), "name more of it: %s or %s", match[0].Name, match[1].Name)
 }
@@ -198,7 +198,7 @@ func (h *Home) Before(n uint64) (Info, error) {
 			return i, nil
 		}
 	}
-	return Info{}, hint.With(fmt.Errorf("no snapshot was made before the update from release %d", n), "without --with-data the data stay as they are; `sandbox snapshot list` shows other snapshots")
+	return Info{}, hint.With(fmt.Errorf("no snapshot was made before the update from release %d", n), "without --with-data the data stay as they are; 'sandbox snapshot list' shows other snapshots")
 }
 
 func (w *work) writeInfo(dir int, i Info) error {

@@ -216,5 +216,5 @@ func (w *work) clear() error {
 
 // noSnapshot is the error for a name that does not lead to one.
 func noSnapshot(name string) error {
-	return hint.With(fmt.Errorf("there is no snapshot %q", name), "`sandbox snapshot list` shows those there are")
+	return hint.With(fmt.Errorf("there is no snapshot %q", name), "'sandbox snapshot list' shows those there are")
 }

@@ -39,7 +39,7 @@ func (s *Store) deploy(l *Lock, rec Record) error {
 		return err
 	}
 	if rec.Release.N < floor && !rec.Downgrade {
-		return hint.With(fmt.Errorf("release %d was seen of it before", floor), "to go back on purpose: --downgrade, or `sandbox rollback`")
+		return hint.With(fmt.Errorf("release %d was seen of it before", floor), "to go back on purpose: --downgrade, or 'sandbox rollback'")
 	}
 	old, err := s.Current(rec.Ref())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

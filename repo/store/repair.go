@@ -135,7 +135,7 @@ func (m *mender) release(rec Record, hurt bool) error {
 		return nil
 	}
 	if m.s.Busy(rec) {
-		return hint.With(errors.New("an instance runs from it"), "`sandbox stop` it, then repair again")
+		return hint.With(errors.New("an instance runs from it"), "'sandbox stop' it, then repair again")
 	}
 	if err := m.s.redeploy(rec, t); err != nil {
 		return err

@@ -51,9 +51,9 @@ func (s *Store) target(from Record, n uint64) (Record, error) {
 	case n == from.Release.N:
 		return Record{}, fmt.Errorf("release %d is the current one", n)
 	case n == 0:
-		return Record{}, hint.With(fmt.Errorf("no release older than the current one (%d) is kept", from.Release.N), "`sandbox history %s` lists what there was", from.Ref().ID)
+		return Record{}, hint.With(fmt.Errorf("no release older than the current one (%d) is kept", from.Release.N), "'sandbox history %s' lists what there was", from.Ref().ID)
 	}
-	return Record{}, hint.With(fmt.Errorf("release %d is not kept", n), "`sandbox list --all %s` lists what is", from.Ref().ID)
+	return Record{}, hint.With(fmt.Errorf("release %d is not kept", n), "'sandbox list --all %s' lists what is", from.Ref().ID)
 }
 
 func (s *Store) rollback(l *Lock, from, to Record) error {

@@ -31,7 +31,7 @@ type manager struct {
 func dialManager(ctx context.Context, u *Unit) (*manager, error) {
 	fail := func(err error) (*manager, error) {
 		return nil, hint.With(fmt.Errorf("connect to systemd at %s: %w", u.Socket, err),
-			"without a systemd user manager only the limits of single processes are left: see `sandbox doctor`")
+			"without a systemd user manager only the limits of single processes are left: see 'sandbox doctor'")
 	}
 	raw, err := (&net.Dialer{}).DialContext(ctx, "unix", u.Socket)
 	if err != nil {
