@@ -92,6 +92,7 @@ func (p *progress) event(e client.Event) {
 	switch {
 	case e.Warning:
 		p.warn(e.Text)
+	case p.row(e):
 	case e.Stage == "download":
 		p.bytes(e.Stage, e.Text, e.Done, e.Total)
 	default:

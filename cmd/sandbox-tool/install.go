@@ -145,6 +145,7 @@ func (o *changeOptions) carryOut(ctx context.Context, c *client.Client, plan *cl
 			return err
 		}
 	}
+	p.expect(plan)
 	r, err := c.Apply(ctx, plan)
 	p.clear()
 	if len(r.Done) > 0 {

@@ -1,25 +1,12 @@
 package main
 
-import (
-	"fmt"
-	"time"
-)
+import "time"
 
 // bytes reports how much of a download is there, how fast it comes and how long
 // it will take. Without a terminal that is a line at the start and one every now
 // and then.
 func (p *progress) bytes(stage, name string, done, total int64) {
-	rate, left := p.pace.see(name, done, total, p.now())
-	text := name + " " + size(done)
-	if total > 0 {
-		text = fmt.Sprintf("%s %s of %s", name, size(done), size(total))
-	}
-	if rate > 0 {
-		text += ", " + size(rate) + "/s"
-	}
-	if left > 0 {
-		text += ", " + left.Round(time.Second).String() + " left"
-	}
+	text := name + " " + p.amount(name, done, total)
 	if !p.paints && !p.pace.due(p.now()) && (done < total || total == 0) {
 		return
 	}

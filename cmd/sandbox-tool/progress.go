@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"sandbox/internal/cli"
@@ -12,7 +11,8 @@ import (
 )
 
 // progress shows where long work stands: one line that is painted over on a
-// terminal, a line for each stage elsewhere.
+// terminal, or one for each of several things (rows.go), and a line for each stage
+// elsewhere.
 type progress struct {
 	w       io.Writer
 	paints  bool
@@ -22,6 +22,8 @@ type progress struct {
 	last    time.Time
 	now     func() time.Time
 	pace    pace
+	rows    []row // several things on their way
+	below   int   // lines that are painted under the first
 }
 
 func newProgress(f *os.File) *progress {
@@ -62,27 +64,26 @@ func (p *progress) warn(text string) {
 // clear removes the painted line, before anything else is printed.
 func (p *progress) clear() {
 	if p.painted {
-		io.WriteString(p.w, "\r\x1b[K")
-		p.painted = false
+		if p.below > 0 {
+			fmt.Fprintf(p.w, "\r\x1b[%dA\x1b[J", p.below)
+		} else {
+			io.WriteString(p.w, "\r\x1b[K")
+		}
+		p.painted, p.below = false, 0
 	}
 }
 
 const barWidth = 24
 
 func (p *progress) paint(stage, text string, done, total int64) {
-	line := []rune(safe.Text(stage))
-	for len(line) < 10 {
-		line = append(line, ' ')
+	if p.below > 0 {
+		p.clear()
 	}
+	line := fmt.Sprintf("%-10s", safe.Text(stage))
 	if total > 0 {
-		full := int(min(done, total) * barWidth / total)
-		line = append(line, []rune(" "+strings.Repeat("━", full)+strings.Repeat("╌", barWidth-full))...)
-		line = append(line, []rune(fmt.Sprintf(" %3d%%", min(done, total)*100/total))...)
+		line += " " + bar(min(done, total)*100/total)
 	}
-	line = append(line, []rune(" "+safe.Text(text))...)
-	if len(line) > p.width {
-		line = line[:p.width]
-	}
-	fmt.Fprintf(p.w, "\r\x1b[K%s", string(line))
+	line += " " + safe.Text(text)
+	fmt.Fprintf(p.w, "\r\x1b[K%s", cut(line, p.width))
 	p.painted = true
 }
