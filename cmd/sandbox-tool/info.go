@@ -116,7 +116,11 @@ func printInfo(w io.Writer, in *client.Info) {
 	case in.Installed == nil:
 		line("installed", "no")
 	default:
-		line("installed", "%s (release %d)", in.Installed.Release.Version, in.Installed.Release.N)
+		where := ""
+		if in.Installed.System {
+			where = ", for the whole machine"
+		}
+		line("installed", "%s (release %d)%s", in.Installed.Release.Version, in.Installed.Release.N, where)
 	}
 	line("remote", "%s (%s)", in.Origin.Label(), in.Origin.Root)
 	for _, o := range in.Also {

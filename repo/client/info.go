@@ -15,7 +15,7 @@ import (
 // Info is what can be told about one thing before it is installed.
 type Info struct {
 	Offer
-	Installed *store.Record // nil: nothing is
+	Installed *store.Record // in the store, or in one that is read besides; nil: nothing is
 	Older     []repo.Release
 
 	Manifest *manifest.Manifest // nil when the tree could not be had
@@ -60,6 +60,11 @@ func (c *Client) Info(ctx context.Context, w Want, opt InfoOptions) (*Info, erro
 	}
 	if in.Installed, err = c.current(offer.Release.Ref); err != nil {
 		return nil, err
+	}
+	for _, s := range c.Others {
+		if rec, err := s.Current(offer.Release.Ref); err == nil && in.Installed == nil {
+			in.Installed = &rec
+		}
 	}
 	if in.Required, in.Optional, err = repo.ParsePermissionText(offer.Release.PermissionText); err != nil {
 		return nil, err

@@ -226,6 +226,12 @@ func TestRemoteOfTheMachine(t *testing.T) {
 		c.Others = []*store.Store{s}
 		return c
 	}
+	for text, installed := range map[string]bool{"org.example.Base/12": true, "Draw": false} {
+		in, err := with().Info(t.Context(), want(t, text)[0], InfoOptions{})
+		if err != nil || (in.Installed != nil && in.Installed.System) != installed {
+			t.Errorf("%s: %+v, %v", text, in, err)
+		}
+	}
 	before := tree(t, filepath.Join(machine.store, "remotes"))
 	c := with()
 	p, err := c.PlanInstall(t.Context(), want(t, "Draw"), PlanOptions{})
