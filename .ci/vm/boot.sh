@@ -17,10 +17,19 @@ main() {
 	rm -f "$out"/{console.log,output,status,results.tar,payload.ext4}
 	pack
 	accel=${ACCEL:-$(accelerator)}
-	: >"$out/output"
-	machine &
-	pid=$!
-	trap 'kill -KILL $pid 2>/dev/null || true; rm -f "$out/payload.ext4"' EXIT
+	pid=
+	trap 'stop; rm -f "$out/payload.ext4"' EXIT
+	for attempt in 1 2 3; do
+		: >"$out/output"
+		: >"$out/console.log"
+		machine &
+		pid=$!
+		! comes_up || break
+		stop
+		wait $pid 2>/dev/null || true
+		say "the machine stood still while it booted (attempt $attempt)"
+		tail -n 3 "$out/console.log" >&2
+	done
 	tail --pid=$pid -n +1 -f "$out/output" | sed -u 's|\r$||' &
 	printer=$!
 	ended=0
@@ -46,6 +55,25 @@ accelerator() {
 	else
 		echo tcg,thread=multi
 	fi
+}
+
+# stop ends the machine with the timeout around it: they are a process group.
+stop() { [ -z "$pid" ] || kill -KILL "-$pid" 2>/dev/null || true; }
+
+# comes_up waits for the first word of the job, or the end. An emulated machine
+# hangs now and then while its processors start: it fails when neither the
+# kernel nor the job has said anything for a while.
+comes_up() {
+	quiet=0 said=0
+	while [ ! -s "$out/output" ] && kill -0 $pid 2>/dev/null; do
+		now=$(stat -c %s "$out/console.log")
+		if [ "$now" != "$said" ]; then
+			quiet=0 said=$now
+		fi
+		[ $quiet -lt 90 ] || return 1
+		sleep 1
+		quiet=$((quiet + 1))
+	done
 }
 
 # The disk is used as a snapshot: what the machine writes is gone afterwards.
