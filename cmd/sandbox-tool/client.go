@@ -94,7 +94,7 @@ func (p *progress) event(e client.Event) {
 		p.warn(e.Text)
 	case p.row(e):
 	case e.Stage == "download":
-		p.bytes(e.Stage, e.Text, e.Done, e.Total)
+		p.bytes(e.Stage, e.Text, e.Done, e.Total, e.Extra)
 	default:
 		p.step(e.Stage, e.Text, e.Done, e.Total)
 	}

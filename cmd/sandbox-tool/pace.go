@@ -5,8 +5,8 @@ import "time"
 // bytes reports how much of a download is there, how fast it comes and how long
 // it will take. Without a terminal that is a line at the start and one every now
 // and then.
-func (p *progress) bytes(stage, name string, done, total int64) {
-	text := name + " " + p.amount(name, done, total)
+func (p *progress) bytes(stage, name string, done, total, extra int64) {
+	text := name + " " + p.amount(name, done, total, extra)
 	if !p.paints && !p.pace.due(p.now()) && (done < total || total == 0) {
 		return
 	}

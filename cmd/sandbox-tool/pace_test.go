@@ -40,7 +40,7 @@ func TestProgressOfBytesWithoutATerminal(t *testing.T) {
 	var b bytes.Buffer
 	p := &progress{w: &b, now: func() time.Time { return now }}
 	for i := range 251 {
-		p.bytes("download", "org.example.Edit", int64(i)*40_000, 10_000_000)
+		p.bytes("download", "org.example.Edit", int64(i)*40_000, 10_000_000, 0)
 		now = now.Add(100 * time.Millisecond)
 	}
 	got := strings.Split(strings.TrimSpace(b.String()), "\n")

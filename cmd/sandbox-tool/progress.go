@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"sandbox/internal/cli"
@@ -17,6 +18,7 @@ type progress struct {
 	w       io.Writer
 	paints  bool
 	width   int
+	ascii   bool // the terminal shows nothing else
 	stage   string
 	painted bool
 	last    time.Time
@@ -27,7 +29,7 @@ type progress struct {
 }
 
 func newProgress(f *os.File) *progress {
-	p := &progress{w: f, now: time.Now, width: 79}
+	p := &progress{w: f, now: time.Now, width: 79, ascii: !unicodeLocale(os.Getenv)}
 	if cli.Terminal(f) && os.Getenv("TERM") != "dumb" {
 		p.paints = true
 		if n := cli.Columns(f); n > 20 {
@@ -35,6 +37,17 @@ func newProgress(f *os.File) *progress {
 		}
 	}
 	return p
+}
+
+// unicodeLocale is false where the user's words say that the terminal shows
+// something else. Without any most terminals do.
+func unicodeLocale(env func(string) string) bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if value := strings.ToLower(env(name)); value != "" {
+			return strings.Contains(value, "utf-8") || strings.Contains(value, "utf8")
+		}
+	}
+	return true
 }
 
 const repaint = 80 * time.Millisecond
@@ -73,15 +86,13 @@ func (p *progress) clear() {
 	}
 }
 
-const barWidth = 24
-
 func (p *progress) paint(stage, text string, done, total int64) {
 	if p.below > 0 {
 		p.clear()
 	}
 	line := fmt.Sprintf("%-10s", safe.Text(stage))
 	if total > 0 {
-		line += " " + bar(min(done, total)*100/total)
+		line += " " + p.bar(min(done, total)*100/total)
 	}
 	line += " " + safe.Text(text)
 	fmt.Fprintf(p.w, "\r\x1b[K%s", cut(line, p.width))

@@ -45,3 +45,39 @@ func TestProgressOnATerminalIsOneLine(t *testing.T) {
 		t.Errorf("%q", b.String())
 	}
 }
+
+// On 40 columns the words have room beside the bar.
+func TestProgressOnANarrowTerminal(t *testing.T) {
+	var b bytes.Buffer
+	p := &progress{w: &b, paints: true, width: 39, ascii: true, now: time.Now}
+	p.bytes("download", "org.git", 1, 2, 0)
+	if got := b.String(); got != "\r\x1b[Kdownload   ###...  50% org.git 1 B of 2" {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestProgressSaysWhenMoreComesThanWasAskedFor(t *testing.T) {
+	var b bytes.Buffer
+	p := &progress{w: &b, now: time.Now}
+	p.bytes("download", "org.git", 1, 2, 5_000_000)
+	if want := "and 5.0 MB more: the server sends only whole files"; !strings.Contains(b.String(), want) {
+		t.Errorf("%q lacks %q", b.String(), want)
+	}
+}
+
+func TestUnicodeLocale(t *testing.T) {
+	for _, c := range []struct {
+		env  map[string]string
+		want bool
+	}{
+		{nil, true},
+		{map[string]string{"LANG": "C"}, false},
+		{map[string]string{"LANG": "de_DE.UTF-8"}, true},
+		{map[string]string{"LANG": "de_DE.UTF-8", "LC_ALL": "C"}, false},
+		{map[string]string{"LANG": "de_DE", "LC_CTYPE": "C.utf8"}, true},
+	} {
+		if got := unicodeLocale(func(name string) string { return c.env[name] }); got != c.want {
+			t.Errorf("%v: %v", c.env, got)
+		}
+	}
+}

@@ -57,7 +57,7 @@ func (p *progress) row(e client.Event) bool {
 	}
 	text := r.state
 	if r.state == rowComes {
-		text = p.amount(e.Text, e.Done, e.Total)
+		text = p.amount(e.Text, e.Done, e.Total, e.Extra)
 	}
 	if now := p.now(); fresh || now.Sub(p.last) >= repaint || e.Done >= e.Total {
 		p.last = now
@@ -95,7 +95,7 @@ func (p *progress) paintRows(now int, text string) {
 		case r.state == "" && r.total > 0:
 			said = size(r.total)
 		}
-		line := fmt.Sprintf("%-*.*s %s %s", wide, wide, safe.Text(r.name), bar(r.share()), said)
+		line := fmt.Sprintf("%-*.*s %s %s", wide, wide, safe.Text(r.name), p.bar(r.share()), said)
 		if i > first {
 			fmt.Fprint(p.w, "\n")
 		}
@@ -115,9 +115,14 @@ func (r *row) share() int64 {
 	return min(r.done, r.total) * 100 / r.total
 }
 
-func bar(percent int64) string {
-	full := int(percent) * barWidth / 100
-	return strings.Repeat("━", full) + strings.Repeat("╌", barWidth-full) + fmt.Sprintf(" %3d%%", percent)
+func (p *progress) bar(percent int64) string {
+	width := max(6, min(24, (p.width-30)/2)) // the words need room on a narrow terminal
+	full := int(percent) * width / 100
+	done, rest := "━", "╌"
+	if p.ascii {
+		done, rest = "#", "."
+	}
+	return strings.Repeat(done, full) + strings.Repeat(rest, width-full) + fmt.Sprintf(" %3d%%", percent)
 }
 
 func cut(line string, width int) string {
@@ -127,12 +132,16 @@ func cut(line string, width int) string {
 	return line
 }
 
-// amount says how much came, how fast, and how long the rest will take.
-func (p *progress) amount(name string, done, total int64) string {
+// amount says how much came, how fast, and how long the rest will take. extra is
+// what came besides, because the server sends no parts.
+func (p *progress) amount(name string, done, total, extra int64) string {
 	rate, left := p.pace.see(name, done, total, p.now())
 	text := size(done)
 	if total > 0 {
 		text += " of " + size(total)
+	}
+	if extra >= 1<<20 {
+		text += " and " + size(extra) + " more: the server sends only whole files"
 	}
 	if rate > 0 {
 		text += ", " + size(rate) + "/s"

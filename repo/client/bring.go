@@ -45,7 +45,7 @@ func (c *Client) contents(ctx context.Context, src remote.Source, d demand, name
 	m := &meter{c: c, name: name, total: d.packed}
 	m.show()
 	w := &writer{c: c, d: d}
-	err := remote.FetchFrames(ctx, src, d.locator, spans, remote.FetchOptions{Progress: m.add}, w.frames)
+	err := remote.FetchFrames(ctx, src, d.locator, spans, remote.FetchOptions{Progress: m.add, Passed: m.pass}, w.frames)
 	*sum += m.done.Load()
 	return err
 }
@@ -56,11 +56,21 @@ type meter struct {
 	name  string
 	total int64
 	done  atomic.Int64
+	extra atomic.Int64
 	mu    sync.Mutex // held while telling
 }
 
 func (m *meter) add(n int) {
 	m.done.Add(int64(n))
+	m.due()
+}
+
+func (m *meter) pass(n int) {
+	m.extra.Add(int64(n))
+	m.due()
+}
+
+func (m *meter) due() {
 	if m.mu.TryLock() {
 		m.show()
 		m.mu.Unlock()
@@ -68,7 +78,7 @@ func (m *meter) add(n int) {
 }
 
 func (m *meter) show() {
-	m.c.tell(Event{Stage: "download", Text: m.name, Done: m.done.Load(), Total: m.total})
+	m.c.tell(Event{Stage: "download", Text: m.name, Done: m.done.Load(), Total: m.total, Extra: m.extra.Load()})
 }
 
 // writer unpacks frames into the store.

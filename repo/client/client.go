@@ -37,6 +37,7 @@ type Event struct {
 	Stage       string // look, download, install
 	Text        string
 	Done, Total int64
+	Extra       int64 // came besides, unasked: the server sends files only whole
 	Warning     bool
 }
 

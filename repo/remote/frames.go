@@ -18,6 +18,7 @@ type Handler func(ctx context.Context, frames []int, frame func(i int) io.Reader
 type FetchOptions struct {
 	Parallel int         // requests at a time; 4 where it is 0
 	Progress func(n int) // packed bytes that came; may be called by several goroutines
+	Passed   func(n int) // bytes that came unasked, from a server that sends files only whole; likewise
 }
 
 // FetchFrames brings what the spans name and hands it to handle. With the first
@@ -111,7 +112,7 @@ func (f *frames) span(ctx context.Context, s Span, body *Body) error {
 	defer body.Close()
 	r := &positioned{r: body, at: s.Off, progress: f.opt.Progress}
 	if body.Whole {
-		r.at = 0
+		r.at, r.passed = 0, f.opt.Passed
 	}
 	for rest := s.Frames; len(rest) > 0; {
 		var now []int
@@ -133,6 +134,15 @@ type positioned struct {
 	at       int64
 	err      error // of the stream
 	progress func(int)
+	passed   func(int) // nil where what lies between the parts was asked for
+}
+
+// Write lets bytes pass that nobody wants.
+func (p *positioned) Write(b []byte) (int, error) {
+	if p.passed != nil {
+		p.passed(len(b))
+	}
+	return len(b), nil
 }
 
 func (p *positioned) part(off, n int64) io.Reader { return &part{p, off, off + n} }
@@ -147,7 +157,7 @@ func (p *part) Read(b []byte) (int, error) {
 		return 0, p.err
 	}
 	if p.at < p.off {
-		n, err := io.CopyN(io.Discard, p.r, p.off-p.at)
+		n, err := io.CopyN(p.positioned, p.r, p.off-p.at)
 		if p.at += n; err != nil {
 			return 0, p.fail(err)
 		}

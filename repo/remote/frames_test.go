@@ -103,8 +103,9 @@ func TestFetchFrames(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, one of %d", name, n), func(t *testing.T) {
 				var mu sync.Mutex
 				got := map[int][]byte{}
-				bytesSeen := atomic.Int64{}
-				err := FetchFrames(t.Context(), src, l, Spans(l, every(n)), FetchOptions{Progress: func(n int) { bytesSeen.Add(int64(n)) }},
+				bytesSeen, passed := atomic.Int64{}, atomic.Int64{}
+				count := func(c *atomic.Int64) func(int) { return func(n int) { c.Add(int64(n)) } }
+				err := FetchFrames(t.Context(), src, l, Spans(l, every(n)), FetchOptions{Progress: count(&bytesSeen), Passed: count(&passed)},
 					func(ctx context.Context, frames []int, frame func(int) io.Reader) error {
 						for _, i := range frames {
 							b, err := io.ReadAll(frame(i))
@@ -132,6 +133,9 @@ func TestFetchFrames(t *testing.T) {
 				}
 				if bytesSeen.Load() != total {
 					t.Errorf("progress saw %d of %d bytes", bytesSeen.Load(), total)
+				}
+				if unasked := passed.Load() > 0; unasked && (name == "ranges" || n == 1) || !unasked && name == "without ranges" && n > 1 {
+					t.Errorf("%d bytes came unasked", passed.Load())
 				}
 			})
 		}

@@ -188,6 +188,8 @@ func explain(err error, system bool) error {
 		return hint.With(err, "the disk is read-only")
 	case system && errors.Is(err, fs.ErrPermission):
 		return hint.With(err, "only root changes the store of the machine")
+	case errors.Is(err, fs.ErrPermission):
+		return hint.With(err, "it must be yours to write; XDG_DATA_HOME names another place for it")
 	}
 	return err
 }
