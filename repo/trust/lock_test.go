@@ -3,6 +3,7 @@ package trust
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -20,5 +21,19 @@ func TestLockIsNobodyElses(t *testing.T) {
 	defer unlock()
 	if st, err := os.Stat(name); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", st.Mode(), err)
+	}
+}
+
+// What a repository may say can be kept, however it is spelled: else its snapshot
+// could make its own remote unreadable, and the way out of that loses what was seen.
+func TestLargestStateIsReadBack(t *testing.T) {
+	r := New(nil, Options{Dir: t.TempDir()})
+	want := state{Timestamp: strings.Repeat("<", maxTimestamp), Snapshot: strings.Repeat("&", maxSnapshot)}
+	if err := r.writeState(want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := r.readState()
+	if err != nil || got.Timestamp != want.Timestamp || got.Snapshot != want.Snapshot {
+		t.Errorf("%v", err)
 	}
 }

@@ -24,7 +24,7 @@ const (
 	rootDir     = "root"
 	roleDir     = "meta"
 	catDir      = "cat"
-	maxState    = 2*(maxTimestamp+maxSnapshot) + 4096 // quoting doubles what is quoted, at worst
+	maxState    = 6*(maxTimestamp+maxSnapshot) + 4096 // a byte becomes six by quoting, at worst: <
 )
 
 // state is what was last verified. It is written in one piece: a timestamp and
