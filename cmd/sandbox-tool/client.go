@@ -13,6 +13,7 @@ import (
 	"sandbox/internal/cli"
 	"sandbox/internal/disk"
 	"sandbox/internal/hint"
+	"sandbox/internal/safe"
 	"sandbox/manifest"
 	"sandbox/repo"
 	"sandbox/repo/client"
@@ -180,7 +181,7 @@ func completeOffered(*cobra.Command, []string, string) ([]string, cobra.ShellCom
 	list, _ := c.Search(context.Background(), nil, client.SearchOptions{Stored: true})
 	var words []string
 	for _, h := range list.Hits {
-		words = append(words, string(h.Ref.ID)+"\t"+h.Summary)
+		words = append(words, string(h.Ref.ID)+"\t"+safe.Text(h.Summary))
 	}
 	return words, cobra.ShellCompDirectiveNoFileComp
 }

@@ -129,8 +129,11 @@ func (o *consent) explain(s *client.Step, n client.Need) {
 		safe.Line(o.w, "  now        %s (%s)", s.Origin.Label(), s.Origin.Root)
 	case client.NeedPublisher:
 		safe.Line(o.w, "%s is signed by another publisher than before:", id)
-		safe.Line(o.w, "  until now  %s", publisherOf(s.Old.Publisher))
+		safe.Line(o.w, "  until now  %s", publisherOf(s.OldPublisher))
 		safe.Line(o.w, "  now        %s", publisherOf(s.Release.Publisher.Key))
+		if s.Old == nil {
+			safe.Line(o.w, "  what is in its home would be the new one's to read")
+		}
 	case client.NeedExpired:
 		safe.Line(o.w, "What vouches for %s has expired: %s", id, strings.Join(s.Origin.Stale(), ", "))
 	}

@@ -94,6 +94,9 @@ func (c *Client) noteFloors(l *store.Lock, p *Plan) {
 		if s == nil || s.Origin.Root == "" {
 			return
 		}
+		if s.Needs.Has(NeedPublisher) && !s.agreed {
+			return // else whoever broke into a repository could use up all numbers
+		}
 		if err := c.Store.RaiseFloor(l, s.Release.Ref, s.Origin.Root, s.Release.N); err != nil {
 			c.warn(err.Error())
 		}

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"sandbox/internal/hint"
 	"sandbox/permissions"
@@ -14,9 +15,10 @@ import (
 type question struct {
 	old         *store.Record // nil: nothing is installed
 	release     repo.Release
-	fingerprint string // of the repository that offers it
-	floor       uint64 // highest number seen there
-	downgrade   bool   // going back is wanted
+	fingerprint string   // of the repository that offers it
+	floor       uint64   // highest number seen there
+	downgrade   bool     // going back is wanted
+	known       [][]byte // with no old: the keys of those who published the app here before
 }
 
 // decide says what is to be done; no action and no error is nothing to do. It
@@ -26,6 +28,9 @@ func decide(q question) (Action, Need, error) {
 	if q.old == nil {
 		if n < q.floor && !q.downgrade {
 			return "", 0, older(q.release, q.floor)
+		}
+		if len(q.known) > 0 && !slices.ContainsFunc(q.known, func(k []byte) bool { return bytes.Equal(k, q.release.Publisher.Key) }) {
+			return Install, NeedPublisher, nil
 		}
 		return Install, 0, nil
 	}

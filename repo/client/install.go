@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,7 +143,11 @@ func (p *planner) take(ctx context.Context, offer *Offer, old *store.Record, exp
 	if err != nil {
 		return false, err
 	}
-	action, needs, err := decide(question{old, rel, offer.Origin.Root, floor, p.opt.Downgrade})
+	known, err := c.publishers(old, rel.Ref)
+	if err != nil {
+		return false, err
+	}
+	action, needs, err := decide(question{old, rel, offer.Origin.Root, floor, p.opt.Downgrade, known})
 	if err != nil {
 		return false, err
 	}
@@ -158,6 +163,9 @@ func (p *planner) take(ctx context.Context, offer *Offer, old *store.Record, exp
 	s := &Step{Action: action, Origin: offer.Origin, Also: offer.Also, Release: rel, Old: old, Needs: needs, Explicit: explicit, back: rel.N < floor}
 	if old != nil {
 		s.Explicit = explicit || old.Explicit
+	}
+	if needs.Has(NeedPublisher) {
+		s.OldPublisher = known[0]
 	}
 	if len(offer.Origin.Stale()) > 0 {
 		s.Needs |= NeedExpired
@@ -189,6 +197,27 @@ func (p *planner) complete(ctx context.Context, s *Step) error {
 	return p.runtime(ctx, s)
 }
 
+// publishers are the keys of those who published a ref here until now. Where it is
+// not installed, those of the same app from another channel, for the whole machine,
+// or from before it was uninstalled: a new publisher would get the data in its home.
+func (c *Client) publishers(old *store.Record, ref repo.Ref) ([][]byte, error) {
+	if old != nil {
+		return [][]byte{old.Publisher}, nil
+	}
+	if ref.Kind != manifest.App {
+		return nil, nil
+	}
+	all, err := c.Store.Publishers(ref.Kind, ref.ID)
+	for _, s := range c.Others {
+		more, err := s.Publishers(ref.Kind, ref.ID)
+		if err != nil {
+			c.warn(err.Error()) // nothing that its reader could mend
+		}
+		all = append(all, more...)
+	}
+	return all, err
+}
+
 // hidden is the error for what a filter does not let through.
 func hidden(id manifest.ID, o *Origin) error {
 	return hint.With(fmt.Errorf("cannot take %s: %w", id, ErrNotOffered), "the filter of the remote %q hides it", o.Name)
@@ -213,7 +242,11 @@ func (p *planner) runtime(ctx context.Context, s *Step) error {
 		return nil
 	}
 	refs := p.c.runtimes(want)
-	if slices.ContainsFunc(refs, func(r repo.Ref) bool { return p.plan.step(r) != nil || p.c.present(r) }) {
+	if slices.ContainsFunc(refs, func(r repo.Ref) bool { return p.plan.step(r) != nil }) {
+		return nil
+	}
+	if base := p.c.present(refs); base != nil {
+		p.sharesRuntime(s, base)
 		return nil
 	}
 	all, err := p.c.load()
@@ -243,6 +276,15 @@ func (p *planner) runtime(ctx context.Context, s *Step) error {
 		}
 	}
 	return hint.With(fmt.Errorf("cannot install %s: its runtime %s: %w", s.Release.Ref.ID, manifest.RuntimeRef{ID: want.ID, Channel: want.Channel}, ErrNotOffered), "add the remote that has it")
+}
+
+// sharesRuntime tells of a runtime that another repository has brought here. It is
+// named by nothing but its id: a repository that brought it along for an app of its
+// own gets to run code in those of others.
+func (p *planner) sharesRuntime(s *Step, base *store.Record) {
+	if base.RemoteFingerprint != s.Origin.Root {
+		p.plan.note("%s will run on %s %s, which came from another repository: %s", s.Release.Ref.ID, base.Ref().ID, base.Release.Version, cmp.Or(base.Remote, base.RemoteFingerprint))
+	}
 }
 
 // runtimes are the refs that can be below an app which names want, the one it

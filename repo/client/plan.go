@@ -83,6 +83,8 @@ type Step struct {
 	Needs    Need
 	Explicit bool // asked for by name, not brought along
 
+	OldPublisher []byte // with NeedPublisher: the key until now
+
 	Download int64 // bytes that the store lacks, as they are packed
 	Disk     int64 // bytes that it will take
 	Files    int

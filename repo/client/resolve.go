@@ -160,13 +160,15 @@ func (c *Client) current(ref repo.Ref) (*store.Record, error) {
 	return &rec, nil
 }
 
-// present tells whether a ref is installed here or in a store that is read
-// besides.
-func (c *Client) present(ref repo.Ref) bool {
+// present is the first of refs that is installed here or in a store that is read
+// besides; nil when none is.
+func (c *Client) present(refs []repo.Ref) *store.Record {
 	for _, s := range append([]*store.Store{c.Store}, c.Others...) {
-		if _, err := s.Current(ref); err == nil {
-			return true
+		for _, ref := range refs {
+			if rec, err := s.Current(ref); err == nil {
+				return &rec
+			}
 		}
 	}
-	return false
+	return nil
 }

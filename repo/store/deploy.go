@@ -111,7 +111,7 @@ func (s *Store) put(l *Lock, rec Record, t *repo.Tree) error {
 	if err := s.mkdirs(refDir(rec.Ref())); err != nil {
 		return err
 	}
-	if err := s.RaiseFloor(l, rec.Ref(), rec.RemoteFingerprint, rec.Release.N); err != nil {
+	if err := s.remember(l, rec); err != nil {
 		return err
 	}
 	_, errDir := s.root.Lstat(name)

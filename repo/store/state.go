@@ -1,12 +1,15 @@
 package store
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
+	"strings"
 
+	"sandbox/manifest"
 	"sandbox/repo"
 	"sandbox/repo/strictjson"
 )
@@ -18,13 +21,15 @@ type State struct {
 	Rejected uint64 // rolled back from it: no update to it or an older one
 }
 
-// stateFile lies outside of what an uninstall removes: of it, the floors stay.
+// stateFile lies outside of what an uninstall removes: of it, the floors and the
+// publisher stay.
 type stateFile struct {
-	Format   int               `json:"format"`
-	Held     bool              `json:"held,omitempty"`
-	Pinned   uint64            `json:"pinned,omitempty"`
-	Rejected uint64            `json:"rejected,omitempty"`
-	Floors   map[string]uint64 `json:"floors,omitempty"` // by the repository's fingerprint
+	Format    int               `json:"format"`
+	Held      bool              `json:"held,omitempty"`
+	Pinned    uint64            `json:"pinned,omitempty"`
+	Rejected  uint64            `json:"rejected,omitempty"`
+	Floors    map[string]uint64 `json:"floors,omitempty"`    // by the repository's fingerprint
+	Publisher []byte            `json:"publisher,omitempty"` // whose release was installed last
 }
 
 const maxState = 64 << 10
@@ -98,6 +103,48 @@ func (s *Store) RaiseFloor(l *Lock, r repo.Ref, fingerprint string, n uint64) er
 		f.Floors[fingerprint] = n
 		return true
 	})
+}
+
+// remember notes what a deployment must not be forgotten for: its number, and who
+// has signed it.
+func (s *Store) remember(l *Lock, rec Record) error {
+	if err := s.RaiseFloor(l, rec.Ref(), rec.RemoteFingerprint, rec.Release.N); err != nil {
+		return err
+	}
+	return s.changeState(l, rec.Ref(), func(f *stateFile) bool {
+		change := !bytes.Equal(f.Publisher, rec.Publisher)
+		f.Publisher = rec.Publisher
+		return change
+	})
+}
+
+// Publishers are the keys of those whose releases of an id were installed, from
+// any channel, also when none is now: what an app keeps in its home goes by its id
+// alone, and outlives an uninstall.
+func (s *Store) Publishers(kind manifest.Kind, id manifest.ID) ([][]byte, error) {
+	names, err := s.below(path.Join("state", string(kind), string(id)), 2)
+	if err != nil {
+		return nil, err
+	}
+	var keys [][]byte
+	for _, name := range names {
+		r, err := repo.ParseRef(strings.TrimSuffix(strings.TrimPrefix(name, "state/"), ".json"))
+		if err != nil {
+			continue
+		}
+		f, err := s.readState(r)
+		if err != nil {
+			return nil, err
+		}
+		key := f.Publisher
+		if rec, err := s.Current(r); err == nil && len(key) == 0 { // of before keys were noted
+			key = rec.Publisher
+		}
+		if len(key) > 0 {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
 }
 
 // SetHeld keeps a ref as it is, or ends that.
