@@ -93,20 +93,25 @@ func (p *planner) again(ctx context.Context, rec store.Record) error {
 }
 
 // originOf is the configured repository that something came from, whatever it
-// is called now.
+// is called now. Where a user and the machine have it under two names, the name
+// that it came by is preferred.
 func (c *Client) originOf(rec store.Record) (*Origin, error) {
 	all, err := c.load()
 	if err != nil {
 		return nil, err
 	}
-	var disabled *Origin
+	var enabled, disabled *Origin
 	for _, o := range all {
-		if o.Root == rec.RemoteFingerprint {
-			if !o.Disabled {
-				return o, nil
-			}
+		switch {
+		case o.Root != rec.RemoteFingerprint:
+		case o.Disabled:
 			disabled = o
+		case enabled == nil || o.Name == rec.Remote:
+			enabled = o
 		}
+	}
+	if enabled != nil {
+		return enabled, nil
 	}
 	if disabled != nil {
 		return nil, fmt.Errorf("the remote %q, where it came from, is disabled", disabled.Name)

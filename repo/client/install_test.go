@@ -296,6 +296,31 @@ func TestRepositoryUnderTwoNames(t *testing.T) {
 	b.add("other", repotest.Serve(t, other).URL, other.Fingerprint())
 }
 
+// The machine may have a user's repository under another name and address.
+func TestRepositoryOfTheMachineToo(t *testing.T) {
+	b := newBench(t, edit("1.0"))
+	b.mustInstall("Edit")
+	c := b.client()
+	all, err := c.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	twin := *all[0]
+	twin.Name, twin.Machine = "first", true
+	for _, disabled := range []bool{false, true} {
+		all[0].Disabled = disabled
+		c.origins = []*Origin{&twin, all[0]}
+		want := map[bool]string{false: "main", true: "first"}[disabled]
+		if o, err := c.originOf(b.record("Edit")); err != nil || o.Name != want {
+			t.Errorf("%+v, %v; want %s", o, err, want)
+		}
+	}
+	c.origins = all
+	if o, err := c.originOf(b.record("Edit")); err == nil {
+		t.Errorf("disabled: %+v", o)
+	}
+}
+
 func TestPermissionsOfAPlan(t *testing.T) {
 	b := newBench(t, edit("1.0").With("[permissions]\n\"files:~/Documents:write\" = \"edit your documents\"\n\"network:internet\" = { reason = \"x\", optional = true }\n"))
 	p, err := b.client().PlanInstall(t.Context(), want(t, "Edit"), PlanOptions{})
