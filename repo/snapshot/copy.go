@@ -10,10 +10,11 @@ import (
 	"sandbox/repo/installed"
 )
 
-// maxDepth bounds the descriptors that are open at a time. What lies deeper is
+// maxDepth bounds the descriptors that are open at a time, four for each level, to
+// less than the 1024 that a program may have at least. What lies deeper is
 // left out and counted: were it refused, an app could keep the snapshot before an
 // update from being made, and so the update from mending it.
-const maxDepth = 500
+const maxDepth = 240
 
 // copier copies one tree into another, by descriptors.
 type copier struct {

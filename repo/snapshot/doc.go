@@ -40,6 +40,6 @@
 //
 // # Limits
 //
-// Directories deeper than 500 are left out and counted. Only "user." extended attributes are
+// Directories deeper than 240 are left out and counted. Only "user." extended attributes are
 // kept, and no access control lists.
 package snapshot

@@ -533,7 +533,7 @@ func TestDeepHome(t *testing.T) {
 		t.Error("it is still there")
 	}
 	h, home = in(t, filepath.Dir(filepath.Dir(h.Dir())))
-	deep(t, home, 400)
+	deep(t, home, 230)
 	i := create(t, h, snapshot.Options{})
 	restore(t, h, i.Name)
 }
