@@ -290,12 +290,36 @@ func (o *consent) changes(s *client.Step, onlyWider bool) {
 	}
 }
 
+// tellFailed says what could not be looked for. A remote that does not answer is
+// one trouble, however much came from it.
+func tellFailed(w io.Writer, held []client.Held) {
+	var reasons []string
+	stay := map[string][]string{}
+	for _, h := range held {
+		if h.Err == nil {
+			continue
+		}
+		why := h.Err.Error()
+		if stay[why] == nil {
+			reasons = append(reasons, why)
+		}
+		stay[why] = append(stay[why], fmt.Sprintf("%s %s", h.Ref.ID, h.Version))
+	}
+	for _, why := range reasons {
+		verb := "stays"
+		if len(stay[why]) > 1 {
+			verb = "stay"
+		}
+		cli.Warn(w, "%s %s: %s", strings.Join(stay[why], ", "), verb, why)
+	}
+}
+
 // tellHeld says what was not taken, and how it could be.
 func (o *consent) tellHeld(held []client.Held) {
+	tellFailed(o.w, held)
 	for _, h := range held {
 		switch {
-		case h.Err != nil:
-			cli.Warn(o.w, "%s %s stays: %v", h.Ref.ID, h.Version, h.Err)
+		case h.Err != nil: // said
 		case h.Version == "":
 			cli.Warn(o.w, "%s %s is not installed: %s", h.Ref.ID, h.Newer, h.Why)
 		default:

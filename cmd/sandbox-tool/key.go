@@ -271,13 +271,13 @@ func (s *signing) signers(ctx context.Context) ([]key.Signer, *key.Ring, error) 
 	return signers, ring, nil
 }
 
-// local is the directory that --repo names.
-func localRepo(text string) (string, error) {
+// localRepo is the directory of a repository, as named after way.
+func localRepo(text, way string) (string, error) {
 	if text == "" {
 		text = os.Getenv("SANDBOX_REPO")
 	}
 	if text == "" {
-		return "", cli.Usagef("name its directory with --repo DIR, or set SANDBOX_REPO", "which repository?")
+		return "", cli.Usagef("name its directory"+way+", or set SANDBOX_REPO", "which repository?")
 	}
 	if dir, ok := strings.CutPrefix(text, "file://"); ok && strings.HasPrefix(dir, "/") {
 		return dir, nil

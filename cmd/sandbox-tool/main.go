@@ -7,12 +7,18 @@ import (
 	"context"
 	"os"
 
+	"github.com/spf13/cobra"
+
 	"sandbox/internal/cli"
 )
 
 func main() {
 	ctx, stop := untilSignal(context.Background())
-	err := interrupted(ctx, newRoot().ExecuteContext(ctx))
+	root := newRoot()
+	if len(os.Args) > 1 && os.Args[1] == cobra.ShellCompRequestCmd {
+		plainFlags(root)
+	}
+	err := interrupted(ctx, root.ExecuteContext(ctx))
 	stop()
 	os.Exit(cli.Report(os.Stderr, err))
 }

@@ -30,7 +30,7 @@ func (o *repoFlags) add(c *cobra.Command) {
 
 // open opens the repository for one change.
 func (o *repoFlags) open(ctx context.Context, p *progress) (*publish.Repository, error) {
-	dir, err := localRepo(o.repo)
+	dir, err := localRepo(o.repo, " with --repo DIR")
 	if err != nil {
 		return nil, err
 	}

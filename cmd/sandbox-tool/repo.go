@@ -31,9 +31,9 @@ directory; without it, $SANDBOX_REPO. 'sandbox help publishing' is a tour.`
 // dirOf is the repository that a verb of "sandbox repo" is about.
 func dirOf(args []string) (string, error) {
 	if len(args) > 0 {
-		return localRepo(args[0])
+		return localRepo(args[0], "")
 	}
-	return localRepo("")
+	return localRepo("", "")
 }
 
 func dirsOnly(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -71,7 +71,7 @@ by cron). --role takes public halves too (.pub) when the secret one is not neede
 	f.IntVar(&o.publish.Keep, "keep", 0, "`N`: how many releases of a channel stay available (default 5)")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		dir, err := localRepo(args[0])
+		dir, err := localRepo(args[0], "")
 		if err != nil {
 			return err
 		}

@@ -2,8 +2,10 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"sandbox/internal/cli"
 )
@@ -76,6 +78,21 @@ func newRoot() *cobra.Command {
 		versionCommand(),
 	)
 	return root
+}
+
+// plainFlags takes the marked names of values out of what flags are for: help and
+// man pages need the marks, completions would show them.
+func plainFlags(c *cobra.Command) {
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		if rest, ok := strings.CutPrefix(f.Usage, "`"); ok {
+			if _, words, ok := strings.Cut(rest, "`: "); ok {
+				f.Usage = words
+			}
+		}
+	})
+	for _, sub := range c.Commands() {
+		plainFlags(sub)
+	}
 }
 
 // command takes the words of a verb from the table. The verb is there, or this

@@ -142,6 +142,9 @@ func (c *Client) notOffered(ctx context.Context, w Want, origins []*Origin) erro
 			}
 		}
 	}
+	if len(unusable) > 0 && len(unusable) == len(origins) {
+		return errors.Join(unusable...) // nobody has said that it is not offered
+	}
 	if len(unusable) > 0 {
 		return errors.Join(append(unusable, err)...)
 	}
