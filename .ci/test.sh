@@ -33,7 +33,7 @@ run_tests() {
 	# A caller such as nohup, or a shell that runs this in the background, leaves
 	# signals ignored, and every process below would inherit that.
 	env --default-signal=HUP,INT,QUIT,TERM,PIPE \
-		go test ${TESTFLAGS:-} ${PKG:-./...} || status=$?
+		go test -timeout 30m ${TESTFLAGS:-} ${PKG:-./...} || status=$?
 	if [ -s "$SANDBOX_TEST_SKIPS" ]; then
 		say "skipped as $1:"
 		sort -u "$SANDBOX_TEST_SKIPS" >&2
