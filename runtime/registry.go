@@ -284,8 +284,12 @@ func (r *Registry) Sweep() {
 		}
 	}
 	cgroup.Sweep(cgroup.Probe(), func(name string) bool {
-		e, _ := r.load(name)
-		return e != nil
+		at := strings.LastIndexByte(name, '.')
+		if at < 0 {
+			return false
+		}
+		e, _ := r.load(name[:at])
+		return e != nil && groupName(e.Instance, e.Supervisor) == name
 	})
 }
 

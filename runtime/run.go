@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -117,10 +118,16 @@ func refuseDirectories(std terminal.Std) error {
 	return nil
 }
 
+// groupName is unique: of two that start under one name at the same moment, or
+// in two sessions, neither may take the other's group for its own.
+func groupName(instance string, supervisor int) string {
+	return instance + "." + strconv.Itoa(supervisor)
+}
+
 func (s *supervisor) makeGroup() error {
 	host := cgroup.Probe()
 	for {
-		plan, err := cgroup.Decide(host, s.plan.Instance, s.opt.Limits)
+		plan, err := cgroup.Decide(host, groupName(s.plan.Instance, os.Getpid()), s.opt.Limits)
 		if err != nil {
 			return err
 		}
