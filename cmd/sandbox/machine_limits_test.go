@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -63,8 +64,8 @@ func (s start) holding(t *testing.T, h *e2e.Home, name string) (*e2e.Process, li
 func TestMachineSteersTheGroup(t *testing.T) {
 	eachStart(t, func(t *testing.T, h *e2e.Home, s start) {
 		p, e, g := s.holding(t, h, "steered")
-		scope := strings.HasSuffix(g, "/sandbox-steered.scope")
-		if !scope && !strings.HasSuffix(g, ".service/sandbox-steered") || scope && s.mode == byDelegated || !scope && s.mode == byScope {
+		scope := strings.HasSuffix(g, ".scope")
+		if !strings.HasPrefix(filepath.Base(g), "sandbox-steered.") || !scope && !strings.HasSuffix(filepath.Dir(g), ".service") || scope && s.mode == byDelegated || !scope && s.mode == byScope {
 			t.Errorf("the app is in %s, want a %s", g, s.mode)
 		}
 		for file, want := range map[string]string{"memory.max": "268435456", "pids.max": "50", "cpu.max": "50000 100000"} {
