@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sandbox/repo"
 	"sandbox/repo/store"
@@ -18,7 +19,8 @@ type Result struct {
 
 // Apply does what a plan says. Every need must have been settled before. Each
 // step is whole or not there; when one fails the others are tried all the same,
-// but for those that need it. What was downloaded stays for the next attempt.
+// but for those that need it, and unless the disk is full. What was downloaded
+// stays for the next attempt.
 func (c *Client) Apply(ctx context.Context, p *Plan) (Result, error) {
 	var r Result
 	if n := p.Needs(); n != 0 && !p.settled() {
@@ -41,15 +43,32 @@ func (c *Client) Apply(ctx context.Context, p *Plan) (Result, error) {
 		}
 	}
 	c.noteEnds(l, p)
+	err = c.steps(ctx, l, p, &r)
+	if len(r.Done) > 0 && c.AfterChange != nil {
+		if err := c.AfterChange(ctx, r.Done); err != nil {
+			c.warn(err.Error())
+		}
+	}
+	return r, err
+}
+
+// steps fetches what the steps lack, several at a time, and installs each when its
+// turn comes.
+func (c *Client) steps(ctx context.Context, l *store.Lock, p *Plan, r *Result) (err error) {
+	f := c.fetch(ctx, slices.DeleteFunc(slices.Clone(p.Steps), c.overtaken))
+	defer func() {
+		err = errors.Join(err, f.close())
+		r.Bytes = f.came.Load()
+	}()
 	failed := map[repo.Ref]bool{}
 	for _, s := range p.Steps {
 		if err := ctx.Err(); err != nil {
-			return r, err
+			return err
 		}
 		var done *store.Record
-		err := errors.New("its runtime could not be installed")
+		err := errNoRuntime
 		if !failed[s.Release.Runtime.WithArch("")] {
-			done, err = c.perform(ctx, l, s, &r)
+			done, err = c.perform(ctx, l, s, f)
 		}
 		switch {
 		case err == nil && done != nil:
@@ -59,16 +78,11 @@ func (c *Client) Apply(ctx context.Context, p *Plan) (Result, error) {
 			r.Failed = append(r.Failed, Held{Ref: s.Release.Ref, Newer: s.Release.Version, Why: err.Error(), Err: err, Step: s})
 		}
 	}
-	if len(r.Done) > 0 && c.AfterChange != nil {
-		if err := c.AfterChange(ctx, r.Done); err != nil {
-			c.warn(err.Error())
-		}
-	}
 	var errs []error
 	for _, f := range r.Failed {
 		errs = append(errs, f.Err)
 	}
-	return r, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 func (p *Plan) files() (n int64) {
@@ -126,7 +140,7 @@ func (c *Client) noteEnds(l *store.Lock, p *Plan) {
 
 // perform does one step under the store's lock. Without a record nothing was
 // to be done any more.
-func (c *Client) perform(ctx context.Context, l *store.Lock, s *Step, r *Result) (*store.Record, error) {
+func (c *Client) perform(ctx context.Context, l *store.Lock, s *Step, f *fetching) (*store.Record, error) {
 	now, err := c.current(s.Release.Ref)
 	if err != nil {
 		return nil, err
@@ -135,12 +149,12 @@ func (c *Client) perform(ctx context.Context, l *store.Lock, s *Step, r *Result)
 		if now != nil && now.Release.N == s.Release.N && now.Release.Tree == s.Release.Tree && now.RemoteFingerprint == s.Origin.Root {
 			return nil, c.wish(l, s, *now) // another process did it meanwhile
 		}
-		return nil, fmt.Errorf("cannot %s %s: another process has changed it meanwhile", s.Action, s.Release.Ref.ID)
+		return nil, fmt.Errorf("cannot %s %s: %w", s.Action, s.Release.Ref.ID, errMoved)
 	}
-	if err := c.bring(ctx, s, r); err != nil {
+	if err := f.wait(s); err != nil {
 		return nil, fmt.Errorf("cannot %s %s: %w", s.Action, s.Release.Ref.ID, err)
 	}
-	c.tell(Event{Stage: "install", Text: string(s.Release.Ref.ID)})
+	c.tell(Event{Stage: "install", Text: string(s.Release.Ref.ID), Ref: s.Release.Ref})
 	if s.Old != nil && c.BeforeUpdate != nil {
 		if err := c.BeforeUpdate(ctx, *s.Old, s.Release); err != nil {
 			return nil, err
@@ -152,6 +166,13 @@ func (c *Client) perform(ctx context.Context, l *store.Lock, s *Step, r *Result)
 	}
 	rec.Current = true
 	return &rec, nil
+}
+
+// overtaken tells whether nothing need be fetched for a step any more: perform will
+// say why.
+func (c *Client) overtaken(s *Step) bool {
+	now, err := c.current(s.Release.Ref)
+	return err != nil || moved(s.Old, now)
 }
 
 // moved tells whether what is installed is not what the plan was made for.

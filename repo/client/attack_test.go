@@ -26,8 +26,13 @@ import (
 // damaged.
 func (b *bench) sound(version string) {
 	b.Helper()
-	if got := b.version("Edit"); got != version {
-		b.Errorf("%q is installed, not %q", got, version)
+	b.soundOf("Edit", version)
+}
+
+func (b *bench) soundOf(id, version string) {
+	b.Helper()
+	if got := b.version(id); got != version {
+		b.Errorf("%q is installed of %s, not %q", got, id, version)
 	}
 	s, err := store.Open(b.store)
 	if err != nil {

@@ -12,49 +12,25 @@ import (
 	"sandbox/repo/remote"
 )
 
-// bring puts into the store what a step lacks there: its tree, then its
-// contents. What is complete stays, whatever happens to the rest.
-func (c *Client) bring(ctx context.Context, s *Step, r *Result) error {
-	if err := c.Store.WriteTree(s.Release.Tree, s.tree); err != nil {
-		return err
-	}
-	t, err := repo.DecodeTree(s.tree)
-	if err != nil {
-		return err
-	}
-	l, err := repo.DecodeLocator(s.locator)
-	if err != nil {
-		return err
-	}
-	d := c.demand(t, l)
-	t = nil // it may be large, and the download is long
-	err = c.contents(ctx, s.Origin.src, d, string(s.Release.Ref.ID), &r.Bytes)
-	if err != nil {
-		// On the disk it need not be looked at again by the next attempt.
-		return errors.Join(err, c.Store.Sync())
-	}
-	return nil
-}
-
 // contents fetches what is wanted and stores it.
-func (c *Client) contents(ctx context.Context, src remote.Source, d demand, name string, sum *int64) error {
+func (c *Client) contents(ctx context.Context, src remote.Source, d demand, m *meter, gate *remote.Gate) error {
 	if len(d.wanted) == 0 {
 		return nil
 	}
 	spans := remote.Spans(d.locator, func(i int) bool { return d.frames[i] })
-	m := &meter{c: c, name: name, total: d.packed}
+	m.total.Add(d.packed)
 	m.show()
 	w := &writer{c: c, d: d}
-	err := remote.FetchFrames(ctx, src, d.locator, spans, remote.FetchOptions{Progress: m.add, Passed: m.pass}, w.frames)
-	*sum += m.done.Load()
-	return err
+	return remote.FetchFrames(ctx, src, d.locator, spans, remote.FetchOptions{Gate: gate, Progress: m.add, Passed: m.pass}, w.frames)
 }
 
-// meter counts what came, for people.
+// meter counts what came of one thing, for people.
 type meter struct {
 	c     *Client
+	ref   repo.Ref
 	name  string
-	total int64
+	sum   *atomic.Int64 // of all of them; may be nil
+	total atomic.Int64
 	done  atomic.Int64
 	extra atomic.Int64
 	mu    sync.Mutex // held while telling
@@ -62,6 +38,9 @@ type meter struct {
 
 func (m *meter) add(n int) {
 	m.done.Add(int64(n))
+	if m.sum != nil {
+		m.sum.Add(int64(n))
+	}
 	m.due()
 }
 
@@ -78,7 +57,7 @@ func (m *meter) due() {
 }
 
 func (m *meter) show() {
-	m.c.tell(Event{Stage: "download", Text: m.name, Done: m.done.Load(), Total: m.total, Extra: m.extra.Load()})
+	m.c.tell(Event{Stage: "download", Text: m.name, Ref: m.ref, Done: m.done.Load(), Total: m.total.Load(), Extra: m.extra.Load()})
 }
 
 // writer unpacks frames into the store.

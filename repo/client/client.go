@@ -3,6 +3,7 @@ package client
 import (
 	"cmp"
 	"context"
+	"sync"
 	"time"
 
 	"sandbox/repo"
@@ -20,8 +21,8 @@ type Client struct {
 	Now  func() time.Time // nil for the clock
 	Arch string           // "" for this machine's
 
-	// Progress is told how far long work has come; it may be nil and is called by
-	// one goroutine at a time.
+	// Progress is told how far long work has come, of several things in turn; it may
+	// be nil and is called by one goroutine at a time.
 	Progress func(Event)
 	// BeforeUpdate keeps what an update may spoil: the app's home. An error
 	// stops the update. It may be nil.
@@ -29,6 +30,7 @@ type Client struct {
 	// AfterChange is told what has become current. It may be nil.
 	AfterChange func(ctx context.Context, changed []store.Record) error
 
+	telling sync.Mutex
 	origins []*Origin
 }
 
@@ -36,6 +38,7 @@ type Client struct {
 type Event struct {
 	Stage       string // look, download, install
 	Text        string
+	Ref         repo.Ref // what is downloaded or installed; several at a time
 	Done, Total int64
 	Extra       int64 // came besides, unasked: the server sends files only whole
 	Warning     bool
@@ -43,6 +46,8 @@ type Event struct {
 
 func (c *Client) tell(e Event) {
 	if c.Progress != nil {
+		c.telling.Lock()
+		defer c.telling.Unlock()
 		c.Progress(e)
 	}
 }

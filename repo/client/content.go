@@ -82,9 +82,12 @@ type demand struct {
 const block = 4096
 
 // demand compares a tree with the store.
-func (c *Client) demand(t *repo.Tree, l *repo.Locator) demand {
-	d := demand{locator: l, frames: map[int]bool{}, wanted: map[repo.Digest]repo.Entry{}}
-	for _, e := range t.Objects() {
+func (c *Client) demand(t *repo.Tree, l *repo.Locator) demand { return c.lacking(t.Objects(), l) }
+
+// lacking compares contents with the store.
+func (c *Client) lacking(all []repo.Entry, l *repo.Locator) demand {
+	d := demand{locator: l, wanted: map[repo.Digest]repo.Entry{}}
+	for _, e := range all {
 		if !c.Store.HasObject(e.Object, e.Exec) {
 			d.wanted[e.Object] = e
 			d.plain += (e.Size + block - 1) / block * block
@@ -98,6 +101,7 @@ func (c *Client) demand(t *repo.Tree, l *repo.Locator) demand {
 
 // choose marks the frames that hold what is wanted.
 func (d *demand) choose() {
+	d.frames, d.packed = map[int]bool{}, 0
 	for i := range d.locator.Frames {
 		f := &d.locator.Frames[i]
 		for _, p := range f.Objects {

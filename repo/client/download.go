@@ -191,10 +191,10 @@ func (w *tarWriter) release(ctx context.Context, r repo.Release, m *meter) error
 	if err := w.file(repo.LocatorPath(r.Locator), s.locator); err != nil {
 		return err
 	}
-	m.name = string(r.Ref.ID)
+	m.ref, m.name = r.Ref, string(r.Ref.ID)
 	for _, p := range l.Packs {
 		if !w.has[repo.PackPath(p.Digest)] {
-			m.total += p.Length
+			m.total.Add(p.Length)
 		}
 	}
 	for _, p := range l.Packs {

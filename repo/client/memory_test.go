@@ -20,7 +20,7 @@ const memoryChild = "SANDBOX_CLIENT_MEMORY"
 // TestMemoryChild is not a test: it is the process that is measured.
 func TestMemoryChild(t *testing.T) {
 	words := strings.Split(os.Getenv(memoryChild), "\n")
-	if len(words) != 2 {
+	if len(words) != 3 {
 		t.Skip("started by TestMemory")
 	}
 	unix, _ := strconv.ParseInt(words[1], 10, 64)
@@ -29,7 +29,7 @@ func TestMemoryChild(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &Client{Store: s, Now: func() time.Time { return time.Unix(unix, 0) }}
-	p, err := c.PlanInstall(t.Context(), want(t, "org.example.Edit"), PlanOptions{})
+	p, err := c.PlanInstall(t.Context(), want(t, strings.Fields(words[2])...), PlanOptions{})
 	if err == nil {
 		_, err = c.Apply(t.Context(), p)
 	}
@@ -39,14 +39,14 @@ func TestMemoryChild(t *testing.T) {
 }
 
 // measured installs in a process of its own and returns its peak memory in kB.
-func (b *bench) measured() (kB int, err string) {
+func (b *bench) measured(names string) (kB int, err string) {
 	b.Helper()
 	self, e := os.Executable()
 	if e != nil {
 		b.Fatal(e)
 	}
 	c := exec.Command(self, "-test.run=^TestMemoryChild$", "-test.count=1")
-	c.Env = append(os.Environ(), memoryChild+"="+b.store+"\n"+strconv.FormatInt(b.now.Unix(), 10))
+	c.Env = append(os.Environ(), memoryChild+"="+b.store+"\n"+strconv.FormatInt(b.now.Unix(), 10)+"\n"+names)
 	out, e := c.CombinedOutput()
 	m := regexp.MustCompile(`peak (\d+) kB, (.*)`).FindSubmatch(out)
 	if e != nil || m == nil {
@@ -79,12 +79,39 @@ func TestMemory(t *testing.T) {
 	b := newBench(t, x)
 	b.store = filepath.Join(memory(t), "store")
 	b.add("main", b.server.URL, b.repo.Fingerprint())
-	kB, err := b.measured()
+	kB, err := b.measured("org.example.Edit")
 	t.Logf("%d MB in %d files took %d kB", x.Tree().Size>>20, len(x.Files), kB)
 	if err != "<nil>" || kB > memoryLimit {
 		t.Errorf("%d kB, %s", kB, err)
 	}
 	b.sound("1.0")
+}
+
+// Several at a time take no more than one.
+func TestMemoryOfSeveral(t *testing.T) {
+	if testing.Short() {
+		t.Skip("installs 200 MB")
+	}
+	var all []repotest.Bundle
+	names := []string{"org.example.Edit", "org.example.Draw", "org.example.Play", "org.example.Tell"}
+	for k, name := range names {
+		x := repotest.App(name, "1.0").File("files/lib/large.so", text(40<<20, k)).File("files/lib/medium.so", text(10<<20, 100+k))
+		for i := range 2000 {
+			x.Files[fmt.Sprintf("files/share/%02d/file-%04d.txt", i%100, i)] = text(2<<10, k*100_000+i*31)
+		}
+		all = append(all, x)
+	}
+	b := newBench(t, all...)
+	b.store = filepath.Join(memory(t), "store")
+	b.add("main", b.server.URL, b.repo.Fingerprint())
+	kB, err := b.measured(strings.Join(names, " "))
+	t.Logf("%d apps took %d kB", len(names), kB)
+	if err != "<nil>" || kB > memoryLimit {
+		t.Errorf("%d kB, %s", kB, err)
+	}
+	for _, name := range names {
+		b.soundOf(name, "1.0")
+	}
 }
 
 // B10, B35: what a server sends does not show in memory.
@@ -112,7 +139,7 @@ func TestMemoryUnderAttack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, heavy("1.0"))
 			bend(b)
-			kB, err := b.measured()
+			kB, err := b.measured("org.example.Edit")
 			t.Logf("%d kB, %s", kB, err)
 			if err == "<nil>" || kB > memoryLimit {
 				t.Errorf("%d kB, %s", kB, err)

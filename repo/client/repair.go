@@ -34,13 +34,12 @@ func (c *Client) Refetch(ctx context.Context, n store.Need) error {
 	if err != nil {
 		return err
 	}
-	d := demand{locator: l, frames: map[int]bool{}, wanted: map[repo.Digest]repo.Entry{}}
+	d := demand{locator: l, wanted: map[repo.Digest]repo.Entry{}}
 	for _, e := range n.Objects {
 		d.wanted[e.Object] = e
 	}
 	d.choose()
-	var sum int64
-	return c.contents(ctx, o.src, d, string(r.Ref.ID), &sum)
+	return c.contents(ctx, o.src, d, &meter{c: c, ref: r.Ref, name: string(r.Ref.ID)}, nil)
 }
 
 // locatorOf is where the contents of a release lie. A repository that was packed

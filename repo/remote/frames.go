@@ -17,6 +17,7 @@ type Handler func(ctx context.Context, frames []int, frame func(i int) io.Reader
 // FetchOptions say how frames are fetched.
 type FetchOptions struct {
 	Parallel int         // requests at a time; 4 where it is 0
+	Gate     *Gate       // shared with other fetches that run meanwhile; may be nil
 	Progress func(n int) // packed bytes that came; may be called by several goroutines
 	Passed   func(n int) // bytes that came unasked, from a server that sends files only whole; likewise
 }
@@ -30,14 +31,21 @@ func FetchFrames(ctx context.Context, src Source, l *repo.Locator, spans []Span,
 	if opt.Parallel <= 0 {
 		opt.Parallel = 4
 	}
+	if opt.Gate == nil {
+		opt.Gate = NewGate(opt.Parallel)
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	f := &frames{src, l, opt, handle}
 
 	// The first answer tells whether the server knows ranges. Without them one
 	// stream of each pack has to do.
+	if err := opt.Gate.enter(ctx); err != nil {
+		return err
+	}
 	first, err := f.open(ctx, spans[0])
 	if err != nil {
+		opt.Gate.leave()
 		return err
 	}
 	if first.Whole {
@@ -85,27 +93,37 @@ func (f *frames) open(ctx context.Context, s Span) (*Body, error) {
 	return f.src.Open(ctx, f.path(s), s.Off, s.Len)
 }
 
-// serve handles the span of an open body, if there is one, and then those that
-// come through work.
+// serve handles the span of an open body, if there is one, which has passed the
+// gate, and then those that come through work.
 func (f *frames) serve(ctx context.Context, s Span, body *Body, work <-chan Span) error {
 	if body != nil {
-		if err := f.span(ctx, s, body); err != nil {
+		err := f.span(ctx, s, body)
+		f.opt.Gate.leave()
+		if err != nil {
 			return err
 		}
 	}
 	for s := range work {
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
-		body, err := f.open(ctx, s)
-		if err != nil {
-			return err
-		}
-		if err := f.span(ctx, s, body); err != nil {
+		if err := f.one(ctx, s); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (f *frames) one(ctx context.Context, s Span) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	if err := f.opt.Gate.enter(ctx); err != nil {
+		return err
+	}
+	defer f.opt.Gate.leave()
+	body, err := f.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	return f.span(ctx, s, body)
 }
 
 func (f *frames) span(ctx context.Context, s Span, body *Body) error {

@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -237,4 +238,31 @@ func cmp(a, b string) string {
 		return a
 	}
 	return b
+}
+
+// A Sync while another content is being written leaves the mark: that one may have
+// its name before its bytes are on the disk.
+func TestSyncWhileOthersWrite(t *testing.T) {
+	s := storetest.OpenAt(t, filepath.Join(t.TempDir(), "store"))
+	storetest.Lock(t, s)
+	marked := func() bool {
+		_, err := os.Lstat(filepath.Join(s.Dir(), "unsynced"))
+		return err == nil
+	}
+	data := []byte("half of it, and the rest")
+	out, in := io.Pipe()
+	stored := make(chan error)
+	go func() { stored <- s.WriteObject(repo.Sum(data), int64(len(data)), false, out) }()
+	in.Write(data[:10])
+	if err := s.Sync(); err != nil || !marked() {
+		t.Errorf("%v, marked: %v", err, marked())
+	}
+	in.Write(data[10:])
+	in.Close()
+	if err := <-stored; err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Sync(); err != nil || marked() {
+		t.Errorf("%v, marked: %v", err, marked())
+	}
 }

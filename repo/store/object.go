@@ -74,6 +74,7 @@ func (s *Store) store(name string, mode uint32, fill func(io.Writer) error) erro
 	if err := s.fan(path.Dir(name)); err != nil {
 		return err
 	}
+	defer s.written()
 	if err := s.step("content %s", name); err != nil {
 		return err
 	}
@@ -108,7 +109,8 @@ func (s *Store) store(name string, mode uint32, fill func(io.Writer) error) erro
 }
 
 // fan makes the directory of an object, and notes on the disk, before the first
-// of many, that contents may be lost until the next Sync.
+// of many, that contents may be lost until the next Sync. It counts the content as
+// one that is being written, until written is called.
 func (s *Store) fan(dir string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,14 +120,20 @@ func (s *Store) fan(dir string) error {
 		}
 		s.pending = true
 	}
-	if s.fanned[dir] {
-		return nil
+	if !s.fanned[dir] {
+		if err := s.mkdir(dir); err != nil {
+			return err
+		}
+		s.fanned[dir] = true
 	}
-	if err := s.mkdir(dir); err != nil {
-		return err
-	}
-	s.fanned[dir] = true
+	s.writing++
 	return nil
+}
+
+func (s *Store) written() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writing--
 }
 
 // nameless opens a new file without a name in dir, or, where a file system has no

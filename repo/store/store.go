@@ -29,6 +29,7 @@ type Store struct {
 	mu      sync.Mutex
 	fanned  map[string]bool // directories of objects that are there
 	pending bool            // contents were written since the last Sync
+	writing int             // contents that are being written now
 	noTmp   bool            // the file system knows no O_TMPFILE
 	noLink  bool            // or no hard links
 

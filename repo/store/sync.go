@@ -41,12 +41,16 @@ func bootID() string {
 }
 
 // Sync forces everything that was written to the disk. It must come before
-// anything refers to an object; Deploy does it.
+// anything refers to an object; Deploy does it. Where other contents are being
+// written meanwhile the mark stays, for it covers them.
 func (s *Store) Sync() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.syncAll(); err != nil {
 		return explain(fmt.Errorf("cannot write to the disk: %w", err), s.system)
+	}
+	if s.writing > 0 {
+		return nil
 	}
 	if err := s.remove(unsyncedName); err != nil {
 		return explain(fmt.Errorf("cannot write to the disk: %w", err), s.system)
