@@ -2,8 +2,10 @@ package strictjson
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"unicode/utf8"
 )
 
@@ -16,7 +18,7 @@ var (
 	errSyntax = errors.New("not JSON")
 )
 
-// scanner walks over one value and checks it against a shape.
+// scanner walks over one value, checks it against a shape and fills what has it.
 type scanner struct {
 	data []byte
 	at   int
@@ -48,34 +50,61 @@ func (s *scanner) take(c byte) bool {
 	return false
 }
 
-func (s *scanner) value(want *shape, depth int) error {
+// value reads a value into what has the shape; into nothing when into is not valid.
+// What the shape cannot fill is left to the standard decoder.
+func (s *scanner) value(want *shape, into reflect.Value, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("more than %d levels deep", maxDepth)
 	}
 	s.space()
+	start := s.at
+	filled, err := s.fill(want, into, depth)
+	if err != nil || filled || !into.IsValid() {
+		return err
+	}
+	return json.Unmarshal(s.data[start:s.at], into.Addr().Interface())
+}
+
+// fill walks over a value and tells whether into has it now.
+func (s *scanner) fill(want *shape, into reflect.Value, depth int) (filled bool, err error) {
+	how := want.filledBy(into)
+	if how == pointer && s.peek() != 'n' {
+		p := reflect.New(into.Type().Elem())
+		into.Set(p)
+		into, how = p.Elem(), want.how
+	}
 	switch c := s.peek(); {
 	case c == '{':
-		return s.object(want, depth)
+		if how != members && how != entries {
+			into = reflect.Value{}
+		}
+		return into.IsValid(), s.object(want, into, depth)
 	case c == '[':
-		return s.array(want, depth)
+		if how != elements {
+			into = reflect.Value{}
+		}
+		return into.IsValid(), s.array(want, into, depth)
 	case c == '"':
-		_, err := s.text()
-		return err
+		raw, plain, err := s.text()
+		if err != nil || !plain {
+			return false, err
+		}
+		return fillText(how, into, raw)
 	case c == '-' || c >= '0' && c <= '9':
-		return s.number()
+		return fillNumber(how, into, s.number()), nil
 	case c == 't':
-		return s.word("true")
+		return fillBool(how, into, true), s.word("true")
 	case c == 'f':
-		return s.word("false")
+		return fillBool(how, into, false), s.word("false")
 	case c == 'n':
 		if want != nil && !want.nullable {
-			return errors.New("null where a value belongs")
+			return false, errors.New("null where a value belongs")
 		}
-		return s.word("null")
+		return false, s.word("null")
 	case s.at >= len(s.data):
-		return errEnd
+		return false, errEnd
 	}
-	return errSyntax
+	return false, errSyntax
 }
 
 func (s *scanner) word(w string) error {
@@ -86,55 +115,36 @@ func (s *scanner) word(w string) error {
 	return nil
 }
 
-// number leaves the finer points of the grammar to the decoder that follows.
-func (s *scanner) number() error {
+// number leaves the finer points of the grammar to who reads it.
+func (s *scanner) number() []byte {
+	start := s.at
 	for s.at < len(s.data) {
 		switch c := s.data[s.at]; {
 		case c >= '0' && c <= '9', c == '-', c == '+', c == '.', c == 'e', c == 'E':
 			s.at++
 		default:
-			return nil
+			return s.data[start:s.at]
 		}
 	}
-	return nil
+	return s.data[start:]
 }
 
-func (s *scanner) object(want *shape, depth int) error {
+func (s *scanner) object(want *shape, into reflect.Value, depth int) error {
 	s.at++
+	entry := newEntry(into)
 	s.space()
 	if s.take('}') {
 		return nil
 	}
-	var few [16]string
-	seen := few[:0]
-	var many map[string]bool
+	var keys keySet
 	for {
 		s.space()
 		if s.peek() != '"' {
 			return errSyntax
 		}
-		key, err := s.text()
+		key, err := s.key(&keys)
 		if err != nil {
 			return err
-		}
-		switch {
-		case many != nil:
-			if many[key] {
-				return fmt.Errorf("key %q stands there twice", key)
-			}
-			many[key] = true
-		default:
-			for _, k := range seen {
-				if k == key {
-					return fmt.Errorf("key %q stands there twice", key)
-				}
-			}
-			if seen = append(seen, key); len(seen) == len(few) {
-				many = map[string]bool{}
-				for _, k := range seen {
-					many[k] = true
-				}
-			}
 		}
 		inner, err := want.key(key)
 		if err != nil {
@@ -144,9 +154,10 @@ func (s *scanner) object(want *shape, depth int) error {
 		if !s.take(':') {
 			return errSyntax
 		}
-		if err := s.value(inner, depth+1); err != nil {
+		if err := s.value(inner, entry.of(want, key), depth+1); err != nil {
 			return fmt.Errorf("%q: %w", key, err)
 		}
+		entry.done(key)
 		s.space()
 		if s.take('}') {
 			return nil
@@ -157,14 +168,63 @@ func (s *scanner) object(want *shape, depth int) error {
 	}
 }
 
-func (s *scanner) array(want *shape, depth int) error {
+// key reads a key, which has no escape: nobody needs one, and it would be a second
+// spelling of the same key.
+func (s *scanner) key(seen *keySet) ([]byte, error) {
+	key, plain, err := s.text()
+	switch {
+	case err != nil:
+		return nil, err
+	case !plain:
+		return nil, errors.New("a key with an escape")
+	case !seen.add(key):
+		return nil, fmt.Errorf("key %q stands there twice", key)
+	}
+	return key, nil
+}
+
+// keySet is the keys of an object, few in most.
+type keySet struct {
+	few  [16][]byte
+	n    int
+	many map[string]bool
+}
+
+// add tells whether a key is new.
+func (k *keySet) add(key []byte) bool {
+	if k.many != nil {
+		if k.many[string(key)] {
+			return false
+		}
+		k.many[string(key)] = true
+		return true
+	}
+	for _, known := range k.few[:k.n] {
+		if bytes.Equal(known, key) {
+			return false
+		}
+	}
+	k.few[k.n] = key
+	if k.n++; k.n == len(k.few) {
+		k.many = map[string]bool{}
+		for _, known := range k.few {
+			k.many[string(known)] = true
+		}
+	}
+	return true
+}
+
+func (s *scanner) array(want *shape, into reflect.Value, depth int) error {
 	s.at++
+	if into.IsValid() {
+		into.Set(reflect.MakeSlice(into.Type(), 0, 0))
+	}
 	s.space()
 	if s.take(']') {
 		return nil
 	}
 	for {
-		if err := s.value(want.element(), depth+1); err != nil {
+		if err := s.value(want.element(), grown(into), depth+1); err != nil {
 			return err
 		}
 		s.space()
@@ -177,37 +237,32 @@ func (s *scanner) array(want *shape, depth int) error {
 	}
 }
 
-// text reads a string. What it returns is right for strings without escapes;
-// a key with an escape is refused, since nobody needs one and it would be a
-// second spelling of the same key.
-func (s *scanner) text() (string, error) {
+// text reads a string. It is what stands there, plain, when there is no escape in it.
+func (s *scanner) text() (raw []byte, plain bool, err error) {
 	s.at++
 	start := s.at
-	escaped := false
+	plain = true
 	for s.at < len(s.data) {
 		switch c := s.data[s.at]; {
 		case c == '"':
 			raw := s.data[start:s.at]
 			s.at++
 			if !utf8.Valid(raw) {
-				return "", errors.New("text that is not UTF-8")
+				return nil, false, errors.New("text that is not UTF-8")
 			}
-			if escaped {
-				return "\\", nil // no key of any shape; see shape.key
-			}
-			return string(raw), nil
+			return raw, plain, nil
 		case c == '\\':
-			escaped = true
+			plain = false
 			if err := s.escape(); err != nil {
-				return "", err
+				return nil, false, err
 			}
 		case c < 0x20:
-			return "", errors.New("a control character in a text")
+			return nil, false, errors.New("a control character in a text")
 		default:
 			s.at++
 		}
 	}
-	return "", errEnd
+	return nil, false, errEnd
 }
 
 // escape checks one escape. Half of a surrogate pair would become U+FFFD, and

@@ -3,7 +3,6 @@ package strictjson
 import (
 	"encoding"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -14,22 +13,21 @@ import (
 // nil shape wants nothing in particular.
 type shape struct {
 	keys     map[string]*shape // of a struct
+	fields   map[string]int    // and the field of each
 	elem     *shape            // of a slice, array or map
 	closed   bool              // no keys but these
 	nullable bool
+	how      filling
 }
 
-func (s *shape) key(name string) (*shape, error) {
-	if name == "\\" {
-		return nil, errors.New("a key with an escape")
-	}
+func (s *shape) key(name []byte) (*shape, error) {
 	if s == nil {
 		return nil, nil
 	}
 	if !s.closed {
 		return s.elem, nil
 	}
-	inner, ok := s.keys[name]
+	inner, ok := s.keys[string(name)]
 	if !ok {
 		return nil, fmt.Errorf("unknown key %q", name)
 	}
@@ -63,8 +61,9 @@ func makeShape(t reflect.Type) *shape {
 	if p := reflect.PointerTo(t); p.Implements(jsonType) {
 		return nil
 	} else if p.Implements(textType) {
-		return &shape{}
+		return &shape{how: textual}
 	}
+	how := fillingOf(t)
 	switch t.Kind() {
 	case reflect.Pointer:
 		s := *orEmpty(shapeOf(t.Elem()))
@@ -73,9 +72,9 @@ func makeShape(t reflect.Type) *shape {
 	case reflect.Interface:
 		return nil
 	case reflect.Slice, reflect.Array, reflect.Map:
-		return &shape{elem: shapeOf(t.Elem())}
+		return &shape{elem: shapeOf(t.Elem()), how: how}
 	case reflect.Struct:
-		s := &shape{keys: map[string]*shape{}, closed: true}
+		s := &shape{keys: map[string]*shape{}, fields: map[string]int{}, closed: true, how: how}
 		for i := range t.NumField() {
 			f := t.Field(i)
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -85,11 +84,11 @@ func makeShape(t reflect.Type) *shape {
 			if name == "" {
 				name = f.Name
 			}
-			s.keys[name] = shapeOf(f.Type)
+			s.keys[name], s.fields[name] = shapeOf(f.Type), i
 		}
 		return s
 	}
-	return &shape{}
+	return &shape{how: how}
 }
 
 func orEmpty(s *shape) *shape {

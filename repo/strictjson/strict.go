@@ -12,21 +12,18 @@ import (
 // supported. A json.RawMessage, an interface or a type with an UnmarshalJSON of
 // its own takes any value that has no key twice.
 func Unmarshal(data []byte, v any) error {
-	t := reflect.TypeOf(v)
-	if t == nil || t.Kind() != reflect.Pointer {
+	p := reflect.ValueOf(v)
+	if p.Kind() != reflect.Pointer || p.IsNil() {
 		return errors.New("internal error: strictjson.Unmarshal into no pointer")
 	}
-	if err := scan(data, shapeOf(t.Elem())); err != nil {
-		return err
-	}
-	return json.Unmarshal(data, v) // unknown keys are no longer possible
+	return scan(data, shapeOf(p.Type().Elem()), p.Elem())
 }
 
 // Check tells whether data is one JSON value with no key twice in any object,
 // no broken text and nothing after it. It is for documents that another
 // library decodes.
 func Check(data []byte) error {
-	if err := scan(data, nil); err != nil {
+	if err := scan(data, nil, reflect.Value{}); err != nil {
 		return err
 	}
 	if !json.Valid(data) {
@@ -35,9 +32,9 @@ func Check(data []byte) error {
 	return nil
 }
 
-func scan(data []byte, want *shape) error {
+func scan(data []byte, want *shape, into reflect.Value) error {
 	s := &scanner{data: data}
-	if err := s.value(want, 1); err != nil {
+	if err := s.value(want, into, 1); err != nil {
 		return fmt.Errorf("byte %d: %w", s.at, err)
 	}
 	s.space()

@@ -2,9 +2,11 @@ package strictjson
 
 import (
 	"encoding/json"
+	"net/netip"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 type inner struct {
@@ -22,7 +24,21 @@ type doc struct {
 	Ptr   *inner            `json:"ptr,omitempty"`
 	Any   any               `json:"any,omitempty"`
 	inner int
+
+	Small  uint8               `json:"small,omitempty"`
+	Yes    bool                `json:"yes,omitempty"`
+	Part   float64             `json:"part,omitempty"`
+	Bytes  []byte              `json:"bytes,omitempty"`
+	Words  []string            `json:"words,omitempty"`
+	Pair   [2]int              `json:"pair,omitempty"`
+	When   time.Time           `json:"when,omitzero"`
+	Addr   netip.Addr          `json:"addr,omitzero"`
+	Named  map[name]*int       `json:"named,omitempty"`
+	Deeper map[string][]*inner `json:"deeper,omitempty"`
+	Addrs  map[netip.Addr]int  `json:"addrs,omitempty"`
 }
+
+type name string
 
 func TestUnmarshal(t *testing.T) {
 	for _, c := range []struct {
@@ -35,6 +51,8 @@ func TestUnmarshal(t *testing.T) {
 		{"null where it may be", `{"ptr":null,"any":null,"raw":null}`, ""},
 		{"any keys of a map", `{"map":{"A":{"name":"1"},"a":{"name":"2"}},"texts":{"Type":"x"}}`, ""},
 		{"anything in raw", `{"raw":{"Name":[1.5,{"x":null}]}}`, ""},
+
+		{"every type", everyType, ""},
 
 		{"another case", `{"Type":"a"}`, `unknown key "Type"`},
 		{"another case below", `{"in":{"Name":"a"}}`, `unknown key "Name"`},
@@ -55,6 +73,16 @@ func TestUnmarshal(t *testing.T) {
 		{"wrong type", `{"type":1}`, "cannot unmarshal"},
 		{"fraction", `{"n":1.5}`, "cannot unmarshal"},
 		{"too large", `{"n":9223372036854775808}`, "cannot unmarshal"},
+		{"too large for a byte", `{"small":256}`, "cannot unmarshal"},
+		{"below zero", `{"small":-1}`, "cannot unmarshal"},
+		{"a zero before", `{"n":01}`, "invalid"},
+		{"a minus between", `{"n":1-1}`, "invalid"},
+		{"no base64", `{"bytes":"a"}`, "base64"},
+		{"a text for a list", `{"words":"a"}`, "cannot unmarshal"},
+		{"a list for a struct", `{"in":[]}`, "cannot unmarshal"},
+		{"a struct for a text", `{"type":{}}`, "cannot unmarshal"},
+		{"too many for an array of Go", `{"pair":[1,"x"]}`, "cannot unmarshal"},
+		{"no address", `{"addr":"1.2.3"}`, "too short"},
 		{"a second value", `{} {}`, "follows"},
 		{"a second line", "{}\n[]", "follows"},
 		{"NUL after it", "{}\x00", "follows"},
@@ -93,6 +121,34 @@ func TestUnmarshal(t *testing.T) {
 	}
 }
 
+const everyType = `{"type":"a\u00e9","n":-7,"in":{"name":"x"},"list":[{"name":"a"},{}],"map":{"k":{"name":"y"}},"texts":{"a":"b","c":"\n"},
+	"raw":{"x":[1,2.5]},"ptr":{"name":"z"},"any":[1,{"x":"y"}],"small":255,"yes":true,"part":-2.5e3,"bytes":"aGk=","words":["a","\t"],
+	"pair":[1,2],"when":"2026-01-02T03:04:05Z","addr":"::1","named":{"a":1,"b":null},"deeper":{"a":[{"name":"x"},null],"b":[]},"addrs":{"1.2.3.4":5}}`
+
+// What is filled while it is scanned is what the standard decoder makes of it.
+func TestAsTheStandardDecoder(t *testing.T) {
+	for _, text := range []string{everyType, `{}`, `{"list":[],"map":{},"words":[],"bytes":"","ptr":{}}`, `{"n":0}`, `{"n":-0}`,
+		`{"ptr":null,"named":{"x":0}}`, `{"part":1}`, `{"n":-9223372036854775808,"small":0,"yes":false}`} {
+		sameAsStandard(t, []byte(text))
+	}
+}
+
+// sameAsStandard wants the same value, when a document is accepted; the standard
+// decoder accepts it as well.
+func sameAsStandard(t *testing.T, data []byte) {
+	t.Helper()
+	var ours, theirs doc
+	if Unmarshal(data, &ours) != nil {
+		return
+	}
+	if err := json.Unmarshal(data, &theirs); err != nil {
+		t.Errorf("accepted %q, of which the standard decoder says: %v", data, err)
+	}
+	if !reflect.DeepEqual(ours, theirs) {
+		t.Errorf("%q became %+v, want %+v", data, ours, theirs)
+	}
+}
+
 func manyKeys(n int) string {
 	var keys []string
 	for i := range n {
@@ -115,7 +171,7 @@ func TestCheck(t *testing.T) {
 // What is accepted here, the standard decoder takes as well, and writing it
 // and reading it again gives the same.
 func FuzzUnmarshal(f *testing.F) {
-	for _, s := range []string{`{"type":"a","n":1,"in":{"name":"x"}}`, `{"raw":{"a":[1,null]}}`, `{"type":"\ud83d\ude00"}`, `{"n":1,"n":2}`, `{"Type":1}`} {
+	for _, s := range []string{everyType, `{"type":"a","n":1,"in":{"name":"x"}}`, `{"raw":{"a":[1,null]}}`, `{"type":"\ud83d\ude00"}`, `{"n":1,"n":2}`, `{"Type":1}`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -126,6 +182,7 @@ func FuzzUnmarshal(f *testing.F) {
 		if !json.Valid(data) {
 			t.Fatalf("accepted what is not JSON: %q", data)
 		}
+		sameAsStandard(t, data)
 		out, err := json.Marshal(d)
 		if err != nil {
 			t.Fatal(err)
