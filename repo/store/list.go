@@ -34,42 +34,85 @@ func (s *Store) names(name string) ([]string, error) {
 
 // refs are all for which there is a directory, with or without a release in it.
 func (s *Store) refs() ([]repo.Ref, error) {
+	ids, err := s.ids()
+	if err != nil {
+		return nil, err
+	}
 	var list []repo.Ref
-	for _, kind := range []manifest.Kind{manifest.App, manifest.Extension, manifest.Runtime} {
-		found, err := s.below(path.Join("deploy", string(kind)), 3)
+	for _, id := range ids {
+		of, err := s.refsOf(id)
 		if err != nil {
 			return nil, err
 		}
-		for _, name := range found {
-			if r, err := repo.ParseRef(strings.TrimPrefix(name, "deploy/")); err == nil {
-				list = append(list, r)
-			}
+		list = append(list, of...)
+	}
+	return list, nil
+}
+
+// ids are the directories of all ids, of every kind, in the order of their refs.
+func (s *Store) ids() ([]string, error) {
+	var list []string
+	for _, kind := range []manifest.Kind{manifest.App, manifest.Extension, manifest.Runtime} {
+		found, err := s.below(path.Join("deploy", string(kind)), 1)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, found...)
+	}
+	for i := range list {
+		list[i] += "/" // counts: Edit.Pro comes before Edit
+	}
+	slices.Sort(list)
+	return list, nil
+}
+
+// refsOf are the refs in the directory of an id, by their names.
+func (s *Store) refsOf(id string) ([]repo.Ref, error) {
+	found, err := s.below(strings.TrimSuffix(id, "/"), 2)
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(found)
+	var list []repo.Ref
+	for _, name := range found {
+		if r, err := repo.ParseRef(strings.TrimPrefix(name, "deploy/")); err == nil {
+			list = append(list, r)
 		}
 	}
-	slices.SortFunc(list, func(a, b repo.Ref) int { return strings.Compare(a.String(), b.String()) })
 	return list, nil
 }
 
 // below lists the paths that lie depth levels below name.
 func (s *Store) below(name string, depth int) ([]string, error) {
-	names, err := s.names(name)
-	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
-		return nil, nil
+	fd, err := installed.Beneath(s.fd, name, unix.O_RDONLY|unix.O_DIRECTORY)
+	return s.belowOpened(nil, fd, err, name, depth)
+}
+
+// belowOpened appends what lies below a directory that was just opened, and closes
+// it. Each level is opened by its one name in the level above.
+func (s *Store) belowOpened(list []string, fd int, err error, name string, depth int) ([]string, error) {
+	switch err {
+	case nil:
+	case unix.ENOENT, unix.ENOTDIR, unix.ELOOP:
+		return list, nil
+	default:
+		return list, &fs.PathError{Op: "open", Path: s.shown(name), Err: err}
 	}
+	defer unix.Close(fd)
+	names, err := installed.Names(fd)
 	if err != nil {
-		return nil, err
+		return list, err
 	}
-	var list []string
 	for _, n := range names {
+		at := name + "/" + n
 		if depth == 1 {
-			list = append(list, path.Join(name, n))
+			list = append(list, at)
 			continue
 		}
-		deeper, err := s.below(path.Join(name, n), depth-1)
-		if err != nil {
-			return nil, err
+		deeper, err := unix.Openat(fd, n, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		if list, err = s.belowOpened(list, deeper, err, at, depth-1); err != nil {
+			return list, err
 		}
-		list = append(list, deeper...)
 	}
 	return list, nil
 }
@@ -88,11 +131,16 @@ func (s *Store) current(r repo.Ref) (installed.Deployment, error) {
 // Current is the record of what is installed of a ref. The error is
 // fs.ErrNotExist when nothing is.
 func (s *Store) Current(r repo.Ref) (Record, error) {
-	d, err := s.current(r)
+	fd, err := installed.Beneath(s.fd, refDir(r), unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return Record{}, fmt.Errorf("%s is not installed: %w", r, os.NewSyscallError("open", err))
+	}
+	defer unix.Close(fd)
+	d, err := installed.CurrentIn(fd)
 	if err != nil {
 		return Record{}, fmt.Errorf("%s is not installed: %w", r, err)
 	}
-	rec, err := s.readRecord(r, d)
+	rec, err := s.recordIn(fd, r, d)
 	if err != nil {
 		return Record{}, err
 	}
@@ -109,27 +157,35 @@ func (s *Store) decided(r *Record) error {
 // Records are all that is installed, by ref. A record that cannot be read comes
 // as an error beside the others.
 func (s *Store) Records() ([]Record, error) {
-	refs, err := s.refs()
+	ids, err := s.ids()
 	if err != nil {
 		return nil, err
 	}
-	all, errs := make([]Record, len(refs)), make([]error, len(refs))
+	all, errs := make([][]Record, len(ids)), make([]error, len(ids))
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(goruntime.GOMAXPROCS(0), 4, len(refs)) {
+	for range min(goruntime.GOMAXPROCS(0), 4, len(ids)) {
 		wg.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(refs)); i = next.Add(1) - 1 {
-				all[i], errs[i] = s.Current(refs[i])
+			for i := next.Add(1) - 1; i < int64(len(ids)); i = next.Add(1) - 1 {
+				all[i], errs[i] = s.recordsOf(ids[i])
 			}
 		})
 	}
 	wg.Wait()
-	var list []Record
+	return slices.Concat(all...), errors.Join(errs...)
+}
+
+// recordsOf are those in the directory of an id.
+func (s *Store) recordsOf(id string) (list []Record, err error) {
+	refs, err := s.refsOf(id)
+	if err != nil {
+		return nil, err
+	}
 	var failed []error
-	for i, err := range errs {
-		switch {
+	for _, r := range refs {
+		switch rec, err := s.Current(r); {
 		case err == nil:
-			list = append(list, all[i])
+			list = append(list, rec)
 		case !errors.Is(err, fs.ErrNotExist):
 			failed = append(failed, err)
 		}

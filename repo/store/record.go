@@ -119,7 +119,16 @@ func (s *Store) BundleDir(r Record) string { return s.shown(place(r.Release)) }
 
 // readRecord reads the record of one deployment.
 func (s *Store) readRecord(ref repo.Ref, d installed.Deployment) (Record, error) {
-	data, err := s.readFile(path.Join(refDir(ref), d.String()+installed.RecordSuffix), maxRecord)
+	return s.recordAt(s.fd, path.Join(refDir(ref), d.String()+installed.RecordSuffix), ref, d)
+}
+
+// recordIn is readRecord for whom the ref's directory is open already.
+func (s *Store) recordIn(dir int, ref repo.Ref, d installed.Deployment) (Record, error) {
+	return s.recordAt(dir, d.String()+installed.RecordSuffix, ref, d)
+}
+
+func (s *Store) recordAt(dir int, name string, ref repo.Ref, d installed.Deployment) (Record, error) {
+	data, err := readAt(dir, name, maxRecord)
 	if err != nil {
 		return Record{}, err
 	}
