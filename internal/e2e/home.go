@@ -155,6 +155,8 @@ func (h *Home) prepare(cmd *exec.Cmd, c Cmd) {
 		cmd.Dir = h.Dir
 	}
 	cmd.ExtraFiles = c.Files
+	// Without the terminal that the tests were started from, which can be asked.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if c.Stdin != nil {
 		cmd.Stdin = c.Stdin
 	}

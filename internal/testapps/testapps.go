@@ -100,7 +100,11 @@ func Cache(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Join(dir, "cache")
+	dir = filepath.Join(dir, "cache")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // A recipe is one application to build and where the result goes: the name
