@@ -77,15 +77,24 @@ func advise(from, to uintptr, advice int) {
 // settleAfter keeps the work of settle away from programs that end soon.
 const settleAfter = 300 * time.Millisecond
 
-// settle gives back what the launch needed: the heap, and the pages of this
-// program's file: a supervisor that only waits needs few of them, and the kernel
-// brings back those that it touches.
+// heapLimit is what a supervisor's memory may grow to before garbage is
+// collected: all that Go counts, of which a third is never touched.
+const heapLimit = 16 << 20
+
+// settle makes this process one that waits. A collection would cost more memory
+// than the launch left behind (each class of sizes gets a list of its own, of
+// 6 KiB), and wake an idle supervisor every two minutes: there is none before
+// heapLimit.
+//
+// The pages of this program's file are given back: a supervisor that only waits
+// needs few of them, and the kernel brings back those that it touches.
 //
 // It would bring back 64 KiB around each of them, though (fault-around), but
 // never beyond the mapping. So the mapping is cut into small ones, by giving
 // every other chunk an advice of its own.
 func settle() {
-	debug.FreeOSMemory()
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(heapLimit)
 	const chunk = 16 << 10
 	for line := range bytes.Lines(ownMaps()) {
 		s, writable := parseSpan(line)
