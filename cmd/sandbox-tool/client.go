@@ -46,12 +46,13 @@ func (o *clientFlags) open(p *progress) (*client.Client, func(), error) {
 		}
 		dir = store.SystemDir()
 	}
+	p.json = o.json && !p.paints
 	frugal()
 	s, err := store.Open(dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	s.Waiting = func(h store.Holder) { p.clear(); cli.Note(p.w, "waiting: %s is changing the store", h) }
+	s.Waiting = func(h store.Holder) { p.note("waiting: %s is changing the store", h) }
 	c := &client.Client{Store: s, Progress: p.event}
 	if !o.system {
 		if machine, err := store.OpenReadOnly(store.SystemDir()); err == nil {
@@ -85,19 +86,6 @@ func (o *clientFlags) open(p *progress) (*client.Client, func(), error) {
 func frugal() {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(32 << 20)
-	}
-}
-
-// event shows what a client is doing.
-func (p *progress) event(e client.Event) {
-	switch {
-	case e.Warning:
-		p.warn(e.Text)
-	case p.row(e):
-	case e.Stage == "download":
-		p.bytes(e.Stage, e.Text, e.Done, e.Total, e.Extra)
-	default:
-		p.step(e.Stage, e.Text, e.Done, e.Total)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,7 +136,31 @@ func TestClientJSON(t *testing.T) {
 	} {
 		if r := s.user.Run(args...); r.Code != 0 || !json.Valid([]byte(r.Stdout)) {
 			t.Errorf("%v: %d\n%s%s", args, r.Code, r.Stdout, r.Stderr)
+		} else if args[0] == "install" {
+			told(t, r.Stderr)
 		}
+	}
+}
+
+// told wants the progress of an installation, an object a line.
+func told(t *testing.T, stderr string) {
+	t.Helper()
+	var events []string
+	for line := range strings.Lines(stderr) {
+		var e eventDoc
+		if !strings.HasPrefix(line, "{") {
+			continue
+		}
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Errorf("%v: %q", err, line)
+		}
+		if e.Event != "look" {
+			events = append(events, e.Event+" "+e.Text)
+		}
+	}
+	const id = " org.example.Edit"
+	if got := slices.Compact(events); !slices.Equal(got, []string{"download" + id, "install" + id, "done" + id}) {
+		t.Errorf("told %q", got)
 	}
 }
 

@@ -6,14 +6,14 @@ import "time"
 // it will take. Without a terminal that is a line at the start and one every now
 // and then.
 func (p *progress) bytes(stage, name string, done, total, extra int64) {
-	text := name + " " + p.amount(name, done, total, extra)
-	if !p.paints && !p.pace.due(p.now()) && (done < total || total == 0) {
+	text := name + " " + amount(&p.pace, name, &row{done: done, total: total, extra: extra}, p.now())
+	if !p.paints && !p.pace.due(p.now(), paceLines) && (done < total || total == 0) {
 		return
 	}
 	if !p.paints {
 		p.stage = "" // a line each time
 	}
-	p.step(stage, text, done, total)
+	p.stepLocked(stage, text, done, total)
 }
 
 // pace measures how fast something comes, over the last seconds.
@@ -58,9 +58,9 @@ func (p *pace) see(name string, done, total int64, now time.Time) (rate int64, l
 	return rate, left
 }
 
-// due reports whether a plain line is due.
-func (p *pace) due(now time.Time) bool {
-	if now.Sub(p.line) < paceLines {
+// due reports whether a line is due, when there is one in each interval.
+func (p *pace) due(now time.Time, interval time.Duration) bool {
+	if now.Sub(p.line) < interval {
 		return false
 	}
 	p.line = now

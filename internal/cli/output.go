@@ -69,17 +69,16 @@ func Colour(f *os.File) bool {
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && Terminal(f)
 }
 
-// Columns is the width of the terminal f, 0 when it is unknown.
-func Columns(f *os.File) int {
+// Size is how much the terminal f holds, 0 when it is unknown.
+func Size(f *os.File) (columns, lines int) {
 	c, err := f.SyscallConn()
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	columns := 0
 	c.Control(func(fd uintptr) {
 		if size, e := unix.IoctlGetWinsize(int(fd), unix.TIOCGWINSZ); e == nil {
-			columns = int(size.Col)
+			columns, lines = int(size.Col), int(size.Row)
 		}
 	})
-	return columns
+	return columns, lines
 }

@@ -165,6 +165,7 @@ func (c *Client) perform(ctx context.Context, l *store.Lock, s *Step, f *fetchin
 		return nil, err
 	}
 	rec.Current = true
+	c.tell(Event{Stage: "done", Text: string(s.Release.Ref.ID), Ref: s.Release.Ref})
 	return &rec, nil
 }
 

@@ -36,10 +36,11 @@ type Client struct {
 
 // Event is progress for a person. Done and Total are bytes, 0 when unknown.
 type Event struct {
-	Stage       string // look, download, install
+	Stage       string // look, download, install, done
 	Text        string
 	Ref         repo.Ref // what is downloaded or installed; several at a time
 	Done, Total int64
+	Kept        int64 // of Done: was here from an attempt that broke off
 	Extra       int64 // came besides, unasked: the server sends files only whole
 	Warning     bool
 }
