@@ -53,9 +53,11 @@ type person struct {
 	path string // PATH, once the shell was told
 }
 
-func newPerson(t *testing.T) *person {
+func newPerson(t *testing.T) *person { return personAt(t, e2e.NewHome(t)) }
+
+func personAt(t *testing.T, h *e2e.Home) *person {
 	t.Helper()
-	p := &person{Home: e2e.NewHome(t), t: t}
+	p := &person{Home: h, t: t}
 	e2e.Program(t, "sandbox-tool")
 	p.path = filepath.Dir(e2e.Program(t, "sandbox")) + ":/usr/local/bin:/usr/bin:/bin"
 	return p
@@ -98,6 +100,27 @@ func (p *person) writes(name, format string, args ...any) {
 // TestSession is a packager's and two users' day, as they would type it.
 func TestSession(t *testing.T) {
 	e2e.NeedNginx(t)
+	table := sharedTable(t)
+	var fingerprint string
+	if !t.Run("online", func(t *testing.T) { fingerprint = online(t, table) }) || fingerprint == "" {
+		return
+	}
+	// The web server is stopped by now.
+	t.Run("offline", func(t *testing.T) { offline(t, table, fingerprint) })
+}
+
+// sharedTable is a directory where everybody may put something for others.
+func sharedTable(t *testing.T) string {
+	t.Helper()
+	dir := testenv.ShortDir(t)
+	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// online is the packager's day and a user's, who leaves a file on the table.
+func online(t *testing.T, table string) (fingerprint string) {
 	_, platform := testapps.Bundle(t, "org.gnu.Bash")
 
 	// A packager makes a key, two versions of a program of Debian, and a repository.
@@ -117,7 +140,7 @@ func TestSession(t *testing.T) {
 	}
 	packager.gets("sandbox repo init repo --key release --title Demo", "fingerprint")
 	packager.gets("sandbox publish --repo repo "+platform+" fzf12/build", "runtime/org.debian.Platform/"+repo.HostArch()+"/12@1", "app/"+fzf)
-	fingerprint := regexp.MustCompile("sha256:[0-9a-f]{64}").FindString(packager.gets("sandbox repo show repo").Stdout)
+	fingerprint = regexp.MustCompile("sha256:[0-9a-f]{64}").FindString(packager.gets("sandbox repo show repo").Stdout)
 
 	// Any web server carries it.
 	url, requests := e2e.Nginx(t, filepath.Join(packager.Dir, "repo"))
@@ -170,19 +193,38 @@ func TestSession(t *testing.T) {
 		}
 	}
 
-	// One more carries a file to somebody who has no network. A file is never taken
-	// for granted (B50).
-	user.gets("sandbox download --out fzf.sandbox fzf", "fzf.sandbox")
-	other := newPerson(t)
-	other.carries(user, "fzf.sandbox")
-	other.ends("sandbox install -y fzf.sandbox", 2, "must be asked for")
-	other.ends("sandbox install -y --file fzf.sandbox", 1, "nobody vouches for it")
-	other.ends("sandbox install -y --file fzf.sandbox --key sha256:"+strings.Repeat("0", 64), 1, "cannot trust")
-	other.gets("sandbox install -y --file fzf.sandbox --key "+fingerprint, newFzf, "org.debian.Platform")
+	// The file for somebody who has no network.
+	user.gets("sandbox download --out "+table+"/fzf.sandbox fzf", "fzf.sandbox")
+	return fingerprint
+}
+
+// offline is somebody else's day, with nothing but the file: another user without
+// any network where that can be had. A file is never taken for granted (B50).
+func offline(t *testing.T, table, fingerprint string) {
+	other := personAt(t, e2e.OtherHome(t))
+	file := table + "/fzf.sandbox"
+	other.ends("sandbox install -y "+file, 2, "must be asked for")
+	other.ends("sandbox install -y --file "+file, 1, "nobody vouches for it")
+	other.ends("sandbox install -y --file "+file+" --key sha256:"+strings.Repeat("0", 64), 1, "cannot trust")
+	other.gets("sandbox install -y --file "+file+" --key "+fingerprint, newFzf, "org.debian.Platform")
 	other.knowsShell()
 	other.writes("fruit", "apple\npear\n")
 	other.gets("fzf --filter=pe <fruit", "pear\n")
-	other.gets("sandbox uninstall -y fzf")
+	other.gets("sandbox list", fzf, newFzf)
+	other.gets("sandbox verify")
+	other.gets("sandbox run --command sh fzf -c 'echo kept >notes; cat notes'", "kept\n")
+	if other.Other() {
+		other.ends("touch "+file+" "+table+"/fzf.sandbox.new && rm "+file, 1) // the file is not theirs
+		other.gets("cat /proc/net/dev | grep -vc '|'", "1\n")                 // nothing but lo
+	}
+	other.gets("sandbox uninstall -y --delete-data fzf")
+	other.ends("fzf --version", 127, "not found")
+	other.gets("sandbox list --json", "[]")
+	for _, name := range []string{"bin", "command", "share", "app/" + fzf} {
+		if _, err := os.Lstat(filepath.Join(other.Dir, ".local/share/sandbox", name)); err == nil {
+			t.Errorf("%s is left", name)
+		}
+	}
 }
 
 // knowsShell starts a login shell that reads what shell-init prints.
@@ -190,14 +232,6 @@ func (p *person) knowsShell() {
 	p.t.Helper()
 	r := p.gets(`eval "$(sandbox shell-init sh)"; echo "$PATH"`)
 	p.path = strings.TrimSpace(r.Stdout)
-}
-
-// carries brings a file from somebody's home.
-func (p *person) carries(from *person, name string) {
-	p.t.Helper()
-	if err := os.Link(filepath.Join(from.Dir, name), filepath.Join(p.Dir, name)); err != nil {
-		p.t.Fatal(err)
-	}
 }
 
 // shareCache lets a packager use packages that were fetched for other tests.

@@ -28,6 +28,7 @@ type Home struct {
 	Runtime string // $XDG_RUNTIME_DIR
 	Env     []string
 	t       testing.TB
+	as      *syscall.SysProcAttr // who it is, when not the caller
 }
 
 // Result is how a command ended and what it wrote.
@@ -155,8 +156,12 @@ func (h *Home) prepare(cmd *exec.Cmd, c Cmd) {
 		cmd.Dir = h.Dir
 	}
 	cmd.ExtraFiles = c.Files
-	// Without the terminal that the tests were started from, which can be asked.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	attr := syscall.SysProcAttr{}
+	if h.as != nil {
+		attr = *h.as
+	}
+	attr.Setsid = true // without the terminal that the tests were started from, which can be asked
+	cmd.SysProcAttr = &attr
 	if c.Stdin != nil {
 		cmd.Stdin = c.Stdin
 	}
@@ -224,6 +229,7 @@ func (h *Home) Write(name, content string) string {
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 		h.t.Fatal(err)
 	}
+	h.own(path)
 	return path
 }
 
@@ -234,6 +240,7 @@ func (h *Home) Mkdir(name string) string {
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		h.t.Fatal(err)
 	}
+	h.own(path)
 	return path
 }
 

@@ -47,7 +47,8 @@ func (h *Home) OnPty(c Cmd) *Pty {
 	}
 	p.Process = exec.Command(h.program(c), c.Args...)
 	h.prepare(p.Process, c)
-	p.Process.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: ttyOf(c, slave)}
+	attr := p.Process.SysProcAttr
+	attr.Setsid, attr.Setctty, attr.Ctty = true, true, ttyOf(c, slave)
 	if err := p.Process.Start(); err != nil {
 		h.t.Fatal(err)
 	}

@@ -53,8 +53,13 @@ func TestSkipIsRecorded(t *testing.T) {
 	list := filepath.Join(t.TempDir(), "skips")
 	t.Setenv("SANDBOX_TEST_SKIPS", list)
 	t.Run("inner", func(t *testing.T) { NeedCommand(t, "no-such-program-here") })
+	goesOn := false
+	t.Run("half", func(t *testing.T) { Partly(t, "needs %s", "more"); goesOn = true })
+	if !goesOn {
+		t.Error("what leaves out a part ends there")
+	}
 	got, _ := os.ReadFile(list)
-	if want := "TestSkipIsRecorded/inner: needs the program \"no-such-program-here\"\n"; string(got) != want {
+	if want := "TestSkipIsRecorded/inner: needs the program \"no-such-program-here\"\nTestSkipIsRecorded/half: in part: needs more\n"; string(got) != want {
 		t.Errorf("recorded %q, want %q", got, want)
 	}
 }
