@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/cli"
 	"sandbox/internal/safe"
 	"sandbox/manifest"
@@ -78,7 +79,7 @@ func runBuild(ctx context.Context, o buildOptions, stdout io.Writer, p *progress
 	if o.json {
 		return cli.WriteJSON(stdout, builtRow{result.Dir, result.Digest, string(result.Layout), result.Files, result.Bytes, append([]string{}, result.Warnings...)})
 	}
-	cli.Note(p.w, "%d files, %s, %s", result.Files, size(result.Bytes), result.Digest)
+	cli.Note(p.w, "%s, %s, %s", amount.Of(result.Files, "file"), amount.Bytes(result.Bytes), result.Digest)
 	_, err = fmt.Fprintln(stdout, safe.Text(result.Dir))
 	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/cli"
 	"sandbox/internal/hint"
 	"sandbox/internal/safe"
@@ -171,7 +172,7 @@ func (o *consent) show(p *client.Plan) {
 		cli.Note(o.w, "%s", n)
 	}
 	if len(p.Steps) > 1 {
-		safe.Line(o.w, "in all: %s to download, %s on disk", size(p.Download()), size(p.Disk()))
+		safe.Line(o.w, "in all: %s to download, %s on disk", amount.Bytes(p.Download()), amount.Bytes(p.Disk()))
 	}
 }
 
@@ -184,7 +185,7 @@ func (o *consent) step(s *client.Step) {
 	if r.Ref.Channel != manifest.DefaultChannel {
 		what += " (" + r.Ref.Channel + ")"
 	}
-	safe.Line(o.w, "%s %s %s, from %s: %s to download, %s on disk", s.Action, r.Ref.ID, what, s.Origin.Label(), size(s.Download), size(s.Disk))
+	safe.Line(o.w, "%s %s %s, from %s: %s to download, %s on disk", s.Action, r.Ref.ID, what, s.Origin.Label(), amount.Bytes(s.Download), amount.Bytes(s.Disk))
 	if s.Old == nil {
 		if s.Manifest.Summary != "" {
 			safe.Line(o.w, "  %s", s.Manifest.Summary)

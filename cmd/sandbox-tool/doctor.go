@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/cli"
 	"sandbox/internal/safe"
 	"sandbox/runtime"
@@ -128,10 +129,8 @@ func (p *printer) end(d *diagnosis) {
 		p.line("\n%s", p.paint(red, "The sandbox does not hold here: do not run what you do not trust."))
 	case degraded == 0:
 		p.line("\n%s", p.paint(green, "Apps can run here."))
-	case degraded == 1:
-		p.line("\n%s", p.paint(green, "Apps can run here, with one thing degraded."))
 	default:
-		p.line("\n%s", p.paint(green, fmt.Sprintf("Apps can run here, with %d things degraded.", degraded)))
+		p.line("\n%s", p.paint(green, fmt.Sprintf("Apps can run here, with %s degraded.", amount.Of(degraded, "thing"))))
 	}
 }
 

@@ -174,7 +174,7 @@ func TestReportEnds(t *testing.T) {
 		want string
 	}{
 		{"all is well", diagnosis{OK: true, Findings: good}, "Apps can run here.\n"},
-		{"degraded", diagnosis{OK: true, Findings: []runtime.Finding{{State: runtime.Degraded}}}, "one thing degraded"},
+		{"degraded", diagnosis{OK: true, Findings: []runtime.Finding{{State: runtime.Degraded}}}, "1 thing degraded"},
 		{"missing", diagnosis{Findings: []runtime.Finding{{State: runtime.Missing}}}, "lift what is missing"},
 		{"an attack got through", diagnosis{Findings: good, SelfTest: &selfTest{}}, "does not hold"},
 		{"nothing started", diagnosis{Findings: good, SelfTest: &selfTest{Error: "x"}}, "could not start"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/cli"
 	"sandbox/repo"
 	"sandbox/repo/snapshot"
@@ -46,12 +47,12 @@ func runGC(ctx context.Context, o storeFlags, stdout, stderr io.Writer) error {
 	if o.json {
 		return cli.WriteJSON(stdout, f)
 	}
-	fmt.Fprintf(stdout, "%s freed: %d contents, %d releases, %d unused\n", size(f.Bytes), f.Objects, f.Releases, len(f.Unused))
+	fmt.Fprintf(stdout, "%s freed: %s, %s, %d unused\n", amount.Bytes(f.Bytes), amount.Of(f.Objects, "content"), amount.Of(f.Releases, "release"), len(f.Unused))
 	for _, r := range f.Unused {
 		cli.Note(stderr, "%s was not needed any more", r)
 	}
 	if f.Busy > 0 {
-		cli.Note(stderr, "%d releases stay: instances run from them", f.Busy)
+		cli.Note(stderr, "%s kept, from which instances run", amount.Of(f.Busy, "release"))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/cli"
 	"sandbox/internal/safe"
 	"sandbox/repo/client"
@@ -130,8 +131,8 @@ func printInfo(w io.Writer, in *client.Info) {
 	if !r.Runtime.IsZero() {
 		line("runtime", "%s/%s", r.Runtime.ID, r.Runtime.Channel)
 	}
-	line("download", "%s", size(in.Download))
-	line("on disk", "%s", size(in.Disk))
+	line("download", "%s", amount.Bytes(in.Download))
+	line("on disk", "%s", amount.Bytes(in.Disk))
 	line("end", "%s", r.EOL)
 	line("replaced by", "%s", r.ReplacedBy)
 	for i, old := range in.Older {

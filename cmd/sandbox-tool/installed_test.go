@@ -384,7 +384,7 @@ func TestVerifyAndRepair(t *testing.T) {
 	if out := x.must("verify", "two"); out != "" {
 		t.Errorf("of another app: %s", out)
 	}
-	x.refuses("1 things", "sandbox repair", "verify", "one")
+	x.refuses("not as it was installed: 1 thing", "sandbox repair", "verify", "one")
 	var done store.Repaired
 	x.json(&done, "repair")
 	if done.Releases != 1 || len(done.Left) > 0 {

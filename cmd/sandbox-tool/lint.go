@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/cli"
 	"sandbox/internal/hint"
 	"sandbox/manifest"
@@ -102,11 +103,8 @@ func verdict(problems []manifest.Problem, strict bool) error {
 			bad++
 		}
 	}
-	switch bad {
-	case 0:
+	if bad == 0 {
 		return nil
-	case 1:
-		return errors.New("the manifest has 1 error")
 	}
-	return fmt.Errorf("the manifest has %d errors", bad)
+	return fmt.Errorf("the manifest has %s", amount.Of(bad, "error"))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/cli"
 	"sandbox/internal/safe"
 	"sandbox/manifest"
@@ -133,11 +134,11 @@ func (o *listOptions) print(w, stderr io.Writer, rows []installedRow) error {
 	}
 	fmt.Fprintln(t, head)
 	for _, r := range rows {
-		sizes := size(r.Size)
+		sizes := amount.Bytes(r.Size)
 		if o.size {
 			sizes += "\t-\t-"
 			if r.Own != nil {
-				sizes = size(r.Size) + "\t" + size(*r.Own) + "\t" + size(*r.Shared)
+				sizes = amount.Bytes(r.Size) + "\t" + amount.Bytes(*r.Own) + "\t" + amount.Bytes(*r.Shared)
 			}
 		}
 		from := r.Remote

@@ -6,7 +6,7 @@ import "time"
 // it will take. Without a terminal that is a line at the start and one every now
 // and then.
 func (p *progress) bytes(stage, name string, done, total, extra int64) {
-	text := name + " " + amount(&p.pace, name, &row{done: done, total: total, extra: extra}, p.now())
+	text := name + " " + arrived(&p.pace, name, &row{done: done, total: total, extra: extra}, p.now())
 	if !p.paints && !p.pace.due(p.now(), paceLines) && (done < total || total == 0) {
 		return
 	}

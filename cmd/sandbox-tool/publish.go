@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/cli"
 	"sandbox/internal/safe"
 	"sandbox/repo/key"
@@ -146,7 +147,7 @@ func runPublish(ctx context.Context, o publishOptionsSet, stdout io.Writer, p *p
 		case one.Unchanged:
 			cli.Note(p.w, "%s is published already, as release %d", one.Ref, one.N)
 		default:
-			cli.Note(p.w, "%s: %d new files packed, %s to download, %s installed", one.Ref, one.Objects, size(one.Download), size(one.Installed))
+			cli.Note(p.w, "%s: %d new files packed, %s to download, %s installed", one.Ref, one.Objects, amount.Bytes(one.Download), amount.Bytes(one.Installed))
 		}
 	}
 	if o.json {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/cli"
 	"sandbox/internal/safe"
 	"sandbox/repo/store"
@@ -53,7 +54,7 @@ func runRepair(ctx context.Context, o clientFlags, stdout io.Writer, p *progress
 	}
 	switch {
 	case r.Contents+r.Releases > 0:
-		cli.Note(p.w, "mended: %d contents, %d releases", r.Contents, r.Releases)
+		cli.Note(p.w, "mended: %s, %s", amount.Of(r.Contents, "content"), amount.Of(r.Releases, "release"))
 	case err == nil && len(r.Left) == 0:
 		cli.Note(p.w, "there is nothing to mend")
 	}
@@ -64,5 +65,5 @@ func left(r store.Repaired) error {
 	if len(r.Left) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d things are still not as they were installed", len(r.Left))
+	return fmt.Errorf("not as it was installed, still: %s", amount.Of(len(r.Left), "thing"))
 }

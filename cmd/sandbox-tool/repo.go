@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/cli"
 	"sandbox/internal/safe"
 	"sandbox/repo/key"
@@ -214,7 +215,7 @@ all other metadata stay.`
 			if o.json {
 				return cli.WriteJSON(c.OutOrStdout(), map[string]any{"removed": append([]string{}, out.Removed...), "bytes": out.Bytes, "rewritten": out.Rewritten, "waiting": out.Waiting, "dry_run": g.DryRun})
 			}
-			cli.Note(p.w, "%d files, %s; %d packs written anew; %d files wait for their time", len(out.Removed), size(out.Bytes), out.Rewritten, out.Waiting)
+			cli.Note(p.w, "%s, %s; %s written anew; %s to wait for their time", amount.Of(len(out.Removed), "file"), amount.Bytes(out.Bytes), amount.Of(out.Rewritten, "pack"), amount.Of(out.Waiting, "file"))
 			for _, name := range out.Removed {
 				if err := safe.Line(c.OutOrStdout(), "%s", name); err != nil {
 					return err

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/safe"
 	"sandbox/repo"
 	"sandbox/repo/client"
@@ -117,7 +118,7 @@ func (p *progress) lines() []string {
 	for _, r := range p.rows {
 		all.done, all.total, all.kept, all.extra = all.done+r.done, all.total+r.total, all.kept+r.kept, all.extra+r.extra
 	}
-	text := amount(&p.pace, "total", &all, p.now())
+	text := arrived(&p.pace, "total", &all, p.now())
 	return append(lines, line("total", percent(all.done, all.total), text))
 }
 
@@ -152,13 +153,13 @@ func (r *row) said(now time.Time) string {
 	switch r.state {
 	case rowComes:
 		if r.done >= r.total && r.total > 0 {
-			return size(r.done) + " are here"
+			return amount.Bytes(r.done) + " are here"
 		}
 		return r.amount(now)
 	case rowInstalls:
 		return "installing"
 	case "":
-		return size(r.total)
+		return amount.Bytes(r.total)
 	}
 	return r.state
 }
@@ -194,21 +195,21 @@ func cut(line string, width int) string {
 	return line
 }
 
-func (r *row) amount(now time.Time) string { return amount(&r.pace, r.name, r, now) }
+func (r *row) amount(now time.Time) string { return arrived(&r.pace, r.name, r, now) }
 
-// amount says how much came, how fast, and how long the rest will take. extra is
+// arrived says how much came, how fast, and how long the rest will take. extra is
 // what came besides, because the server sends no parts.
-func amount(p *pace, name string, r *row, now time.Time) string {
+func arrived(p *pace, name string, r *row, now time.Time) string {
 	rate, left := p.see(name, r.done-r.kept, r.total-r.kept, now)
-	text := size(r.done)
+	text := amount.Bytes(r.done)
 	if r.total > 0 {
-		text += " of " + size(r.total)
+		text += " of " + amount.Bytes(r.total)
 	}
 	if r.extra >= 1<<20 {
-		text += " and " + size(r.extra) + " more: the server sends only whole files"
+		text += " and " + amount.Bytes(r.extra) + " more: the server sends only whole files"
 	}
 	if rate > 0 {
-		text += ", " + size(rate) + "/s"
+		text += ", " + amount.Bytes(rate) + "/s"
 	}
 	if left > 0 {
 		text += ", " + left.Round(time.Second).String() + " left"

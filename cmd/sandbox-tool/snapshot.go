@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/cli"
 	"sandbox/internal/hint"
 	"sandbox/internal/safe"
@@ -139,7 +140,7 @@ func runSnapshotList(_ context.Context, args []string, asJSON bool, stdout, _ io
 	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "APP\tSNAPSHOT\tMADE\tSIZE\tNEW\tWHY")
 	for _, i := range rows {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", safe.Text(i.App), i.Name, i.Time.Local().Format(time.DateTime), size(i.Bytes), size(i.Copied), safe.Text(why(i)))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", safe.Text(i.App), i.Name, i.Time.Local().Format(time.DateTime), amount.Bytes(i.Bytes), amount.Bytes(i.Copied), safe.Text(why(i)))
 	}
 	return t.Flush()
 }
@@ -189,7 +190,7 @@ func runSnapshotCreate(ctx context.Context, app, note string, asJSON bool, stdou
 		cli.Note(stderr, "%s was held still meanwhile; what it had not written yet is not in it", h.ID)
 	}
 	if i.Skipped > 0 {
-		cli.Note(stderr, "%d things are not in it: sockets, devices, files under a lease, directories that lie too deep", i.Skipped)
+		cli.Note(stderr, "left out of it: %s (sockets, devices, files under a lease, directories that lie too deep)", amount.Of(i.Skipped, "thing"))
 	}
 	_, err = fmt.Fprintln(stdout, i.Name)
 	return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/cli"
 	"sandbox/internal/hint"
 	"sandbox/internal/safe"
@@ -87,7 +88,7 @@ func damage(found []damageRow, p *progress) error {
 	if found[0].System {
 		way = "as root, 'sandbox repair --system' mends it"
 	}
-	return hint.With(fmt.Errorf("%d things are not as they were installed", len(found)), "%s", way)
+	return hint.With(fmt.Errorf("not as it was installed: %s", amount.Of(len(found), "thing")), "%s", way)
 }
 
 // meant are the refs of the names in one store.

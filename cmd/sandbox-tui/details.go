@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"sandbox/cmd/sandbox-tui/model"
+	"sandbox/internal/amount"
 )
 
 // detailsView is all about one instance on the whole screen.
@@ -64,9 +65,9 @@ func more(i model.Instance, lines []model.Line, width, shown int) string {
 	hidden := grants[first:]
 	switch bad := model.Dangerous(hidden); {
 	case bad > 0:
-		return fmt.Sprintf("… %d more permissions (%d dangerous): Enter shows all", len(hidden), bad)
+		return fmt.Sprintf("… %s (%d dangerous): Enter shows all", amount.Of(len(hidden), "more permission"), bad)
 	case len(hidden) > 0:
-		return fmt.Sprintf("… %d more permissions: Enter shows all", len(hidden))
+		return fmt.Sprintf("… %s: Enter shows all", amount.Of(len(hidden), "more permission"))
 	}
 	return "… Enter shows the rest"
 }

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/cli"
 	"sandbox/internal/safe"
 	"sandbox/runtime"
@@ -85,7 +86,7 @@ func runPs(a cli.Args) error {
 	}
 	w := newTable(os.Stdout, "INSTANCE", "APP", "PID", "STATE", "UPTIME", "CPU", "MEMORY", "PIDS")
 	for _, p := range list {
-		w.row(p.Instance, p.App, strconv.Itoa(p.PID), p.State, age(p.Uptime), cpu(p.Usage.CPU), bytes(p.Usage.Memory), count(p.Usage.Pids))
+		w.row(p.Instance, p.App, strconv.Itoa(p.PID), p.State, age(p.Uptime), cpu(p.Usage.CPU), amount.Memory(p.Usage.Memory), amount.Count(p.Usage.Pids))
 	}
 	return w.flush()
 }
@@ -126,8 +127,8 @@ func runStats(a cli.Args) error {
 	}
 	w := newTable(os.Stdout, "INSTANCE", "APP", "CPU%", "CPU", "MEMORY", "PIDS", "READ", "WRITTEN", "OOM")
 	for _, s := range list {
-		w.row(s.Instance, s.App, fmt.Sprintf("%.1f", s.CPUPercent), cpu(s.Usage.CPU), bytes(s.Usage.Memory), count(s.Usage.Pids),
-			bytes(s.Usage.IORead), bytes(s.Usage.IOWrite), count(s.Usage.OOM))
+		w.row(s.Instance, s.App, fmt.Sprintf("%.1f", s.CPUPercent), cpu(s.Usage.CPU), amount.Memory(s.Usage.Memory), amount.Count(s.Usage.Pids),
+			amount.Memory(s.Usage.IORead), amount.Memory(s.Usage.IOWrite), amount.Count(s.Usage.OOM))
 	}
 	return w.flush()
 }
@@ -169,27 +170,4 @@ func cpu(d time.Duration) string {
 		return "-"
 	}
 	return d.Truncate(10 * time.Millisecond).String()
-}
-
-func count(n int64) string {
-	if n < 0 {
-		return "-"
-	}
-	return strconv.FormatInt(n, 10)
-}
-
-// bytes are shown in binary units.
-func bytes(n int64) string {
-	if n < 0 {
-		return "-"
-	}
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
-	v, i := float64(n), 0
-	for v >= 1024 && i < len(units)-1 {
-		v, i = v/1024, i+1
-	}
-	if i == 0 {
-		return strconv.FormatInt(n, 10) + " B"
-	}
-	return fmt.Sprintf("%.1f %s", v, units[i])
 }

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/hint"
 	"sandbox/manifest"
 )
@@ -173,7 +174,7 @@ func (b *build) download(ctx context.Context, a *aptRoot, locked []lockedPackage
 	if err := a.letDownload(dir); err != nil {
 		return err
 	}
-	b.notify(Event{Stage: "download", Text: fmt.Sprintf("%d packages", len(missing)), Total: total})
+	b.notify(Event{Stage: "download", Text: amount.Of(len(missing), "package"), Total: total})
 	if _, err := a.command(ctx, dir, a.progress("download", total), "apt-get", args...); err != nil {
 		return err
 	}
@@ -271,7 +272,7 @@ func checkSpace(dir string, need int64) error {
 		return nil // not worth failing for
 	}
 	if free := int64(st.Bavail) * int64(st.Bsize); free < need {
-		return hint.With(fmt.Errorf("not enough space in %q: %d bytes are free, %d are needed", dir, free, need), "free some space, or set XDG_CACHE_HOME to a larger file system")
+		return hint.With(fmt.Errorf("not enough space in %q: %s are free, %s are needed", dir, amount.Bytes(free), amount.Bytes(need)), "free some space, or set XDG_CACHE_HOME to a larger file system")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/hint"
 )
 
@@ -25,7 +26,7 @@ func checkSpace(dir string, bytes, files int64) error {
 // roomFor decides. A file system without a number of files has no limit of them.
 func roomFor(bytes, files, free, inodes, freeInodes int64, dir string) error {
 	if bytes > 0 && bytes+reserve > free {
-		err := fmt.Errorf("cannot install: %w in %s: %.1f MB are needed and %.1f MB are free", ErrSpace, dir, float64(bytes+reserve)/1e6, float64(free)/1e6)
+		err := fmt.Errorf("cannot install: %w in %s: %s are needed and %s are free", ErrSpace, dir, amount.Bytes(bytes+reserve), amount.Bytes(free))
 		return hint.With(err, "free some space, or clear the store with 'sandbox gc'")
 	}
 	if inodes > 0 && files > freeInodes {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/hint"
 )
 
@@ -82,7 +83,7 @@ func checkRoles(root *metadata.RootType) error {
 
 func checkThreshold(a authority) error {
 	if a.threshold < 1 || a.threshold > len(a.keys) {
-		return hint.With(fmt.Errorf("role %q has %d keys and needs %d of them", a.role, len(a.keys), a.threshold), "a role needs at least one key, and no more than it has")
+		return hint.With(fmt.Errorf("role %q has %s and needs %d of them", a.role, amount.Of(len(a.keys), "key"), a.threshold), "a role needs at least one key, and no more than it has")
 	}
 	if len(a.keys) > maxRoleKeys {
 		return fmt.Errorf("role %q has %d keys, and clients read %d", a.role, len(a.keys), maxRoleKeys)

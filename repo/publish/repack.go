@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 
+	"sandbox/internal/amount"
 	"sandbox/repo"
 	"sandbox/repo/pack"
 )
@@ -172,7 +173,7 @@ func (r *Repository) leaveWhatOthersSign(u *usage, releases []*entry, rewrite ma
 		}
 	}
 	if left > 0 {
-		r.warn("%d packs stay as they are: releases need them that are signed with keys which are not here", left)
+		r.warn("not written anew: %s, needed by releases that are signed with keys which are not here", amount.Of(left, "pack"))
 	}
 }
 

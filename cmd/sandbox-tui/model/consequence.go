@@ -37,9 +37,9 @@ func StopQuestion(i Instance, patience time.Duration) Question {
 func KillQuestion(i Instance) Question {
 	what := "Every process of it ends at once"
 	if i.Pids > 0 {
-		what = fmt.Sprintf("%s of it ends at once", plural(int(i.Pids), "process or thread"))
+		what = fmt.Sprintf("%s of it ends at once", processes(i.Pids))
 		if i.Pids > 1 {
-			what = fmt.Sprintf("All %s of it end at once", plural(int(i.Pids), "process or thread"))
+			what = fmt.Sprintf("All %s of it end at once", processes(i.Pids))
 		}
 	}
 	return Question{

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/safe"
 	"sandbox/permissions"
 )
@@ -109,7 +110,7 @@ func heading(i Instance, grants []Grant) []Line {
 	case len(grants) == 0:
 		return []Line{line(name, Span{" was granted nothing: no file, no network, no device of yours.", Plain})}
 	case n > 0:
-		return []Line{line(name, Span{" can", Plain}, Span{fmt.Sprintf(" (%s)", plural(n, "dangerous permission")), Bad})}
+		return []Line{line(name, Span{" can", Plain}, Span{fmt.Sprintf(" (%s)", amount.Of(n, "dangerous permission")), Bad})}
 	}
 	return []Line{line(name, Span{" can", Plain})}
 }
@@ -140,8 +141,8 @@ func facts(i Instance, now time.Time) []Line {
 	out := []Line{
 		labelled("App", strings.TrimSpace(safe.Text(i.App)+" "+safe.Text(i.Version)), Plain),
 		labelled("Started", fmt.Sprintf("%s, %s ago", i.Started.Format("2006-01-02 15:04:05"), age(now.Sub(i.Started))), Plain),
-		labelled("Process", fmt.Sprintf("%d; %s in all", i.PID, plural(int(max(i.Pids, 0)), "process or thread")), Plain),
-		labelled("Memory", size(i.Memory), Plain),
+		labelled("Process", fmt.Sprintf("%d; %s in all", i.PID, processes(max(i.Pids, 0))), Plain),
+		labelled("Memory", amount.Memory(i.Memory), Plain),
 		labelled("CPU", cpuTime(i.CPU), Plain),
 		labelled("Output", "goes to "+output, Plain),
 	}
@@ -149,7 +150,7 @@ func facts(i Instance, now time.Time) []Line {
 		out[2] = labelled("Process", fmt.Sprint(i.PID), Plain)
 	}
 	if i.OOM > 0 {
-		out = append(out, labelled("OOM", fmt.Sprintf("%s killed for want of memory", plural(int(i.OOM), "process")), Bad))
+		out = append(out, labelled("OOM", fmt.Sprintf("%s killed for want of memory", amount.Of(i.OOM, "process")), Bad))
 	}
 	return out
 }
@@ -165,15 +166,10 @@ func labelled(label, text string, tone Tone) Line {
 	return Line{Hang: leadWidth + 1, Spans: []Span{{fmt.Sprintf("%-*s", leadWidth+1, label), Dim}, {text, tone}}}
 }
 
-// plural of the nouns used here.
-func plural(n int, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case noun == "process or thread":
-		return fmt.Sprintf("%d processes and threads", n)
-	case strings.HasSuffix(noun, "s"):
-		return fmt.Sprintf("%d %ses", n, noun)
+// processes says how many there are; the host counts threads as well.
+func processes(n int64) string {
+	if n == 1 {
+		return "1 process or thread"
 	}
-	return fmt.Sprintf("%d %ss", n, noun)
+	return fmt.Sprintf("%d processes and threads", n)
 }

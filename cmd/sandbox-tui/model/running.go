@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"sandbox/internal/amount"
 	"sandbox/internal/safe"
 )
 
@@ -156,7 +157,7 @@ func (r *Running) Rows() []Row {
 		state, tone := r.state(i)
 		rows = append(rows, Row{
 			Key: i.Key, Name: safe.Text(i.Name), App: safe.Text(i.App), State: state, Tone: tone,
-			Uptime: age(r.now.Sub(i.Started)), CPU: percent(r.meter.of(i.Key)), Memory: size(i.Memory), Pids: count(i.Pids),
+			Uptime: age(r.now.Sub(i.Started)), CPU: percent(r.meter.of(i.Key)), Memory: amount.Memory(i.Memory), Pids: amount.Count(i.Pids),
 			Selected: i.Key == r.selected,
 		})
 	}

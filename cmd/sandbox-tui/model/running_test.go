@@ -161,8 +161,7 @@ func TestFailureKeepsTheList(t *testing.T) {
 func TestFormats(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
 		{age(-time.Second), "0s"}, {age(59 * time.Second), "59s"}, {age(60 * time.Second), "1m 0s"}, {age(3 * time.Hour), "3h 0m"}, {age(49 * time.Hour), "2d 1h"},
-		{size(-1), "-"}, {size(0), "0 B"}, {size(1023), "1023 B"}, {size(1 << 10), "1.0 KiB"}, {size(1<<20 - 1), "1.0 MiB"}, {size(5 << 30), "5.0 GiB"}, {size(1<<63 - 1), "8.0 EiB"},
-		{percent(-1), "-"}, {percent(0), "0.0"}, {percent(99.94), "99.9"}, {percent(99.96), "100"}, {count(-1), "-"}, {count(0), "0"},
+		{percent(-1), "-"}, {percent(0), "0.0"}, {percent(99.94), "99.9"}, {percent(99.96), "100"}, {processes(1), "1 process or thread"}, {processes(2), "2 processes and threads"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%q, want %q", c.got, c.want)
