@@ -296,6 +296,15 @@ func (r *Registry) Sweep() {
 // ErrNoInstance is returned for a name that no running instance has.
 var ErrNoInstance = errors.New("no such instance")
 
+// NoInstance is ErrNoInstance with what could have been meant.
+type NoInstance struct {
+	Name    string
+	Running []*Entry
+}
+
+func (n *NoInstance) Error() string { return fmt.Sprintf("cannot find %q: %v", n.Name, ErrNoInstance) }
+func (n *NoInstance) Unwrap() error { return ErrNoInstance }
+
 // Find returns the instance that name means: its own name, or the app's id or
 // the id's last part when only one instance of it runs.
 func (r *Registry) Find(name string) (*Entry, error) {
@@ -314,7 +323,7 @@ func (r *Registry) Find(name string) (*Entry, error) {
 	}
 	switch len(match) {
 	case 0:
-		return nil, hint.With(fmt.Errorf("cannot find %q: %w", name, ErrNoInstance), "see 'sandbox ps'")
+		return nil, &NoInstance{name, all}
 	case 1:
 		return match[0], nil
 	}

@@ -80,7 +80,8 @@ func TestFindByNameAppAndShortName(t *testing.T) {
 	if _, err := r.Find("nano"); err == nil || errors.Is(err, ErrNoInstance) {
 		t.Errorf("an ambiguous name: %v", err)
 	}
-	if _, err := r.Find("vi"); !errors.Is(err, ErrNoInstance) {
+	_, err := r.Find("vi")
+	if missing, ok := errors.AsType[*NoInstance](err); !ok || !errors.Is(err, ErrNoInstance) || missing.Name != "vi" || len(missing.Running) != 3 {
 		t.Errorf("an unknown name: %v", err)
 	}
 }

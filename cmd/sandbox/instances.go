@@ -101,7 +101,7 @@ func runEnter(a cli.Args) error {
 	if err != nil {
 		return notStarted(err)
 	}
-	e, err := r.Find(a.Rest[0])
+	e, err := find(r, a.Rest[0])
 	if err != nil {
 		return notStarted(err)
 	}

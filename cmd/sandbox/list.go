@@ -41,7 +41,7 @@ func chosen(a cli.Args) ([]*runtime.Entry, error) {
 	}
 	var out []*runtime.Entry
 	for _, name := range a.Rest {
-		e, err := r.Find(name)
+		e, err := find(r, name)
 		if err != nil {
 			return nil, err
 		}

@@ -118,7 +118,8 @@ func runLogs(a cli.Args) error {
 		return err
 	}
 	name := a.Rest[0]
-	if e, err := r.Find(name); err == nil {
+	e, missing := find(r, name)
+	if missing == nil {
 		name = e.Instance
 	}
 	if !runtime.ValidInstance(name) {
@@ -137,6 +138,9 @@ func runLogs(a cli.Args) error {
 	}
 	f, err := openPlain(path)
 	if errors.Is(err, fs.ErrNotExist) {
+		if missing != nil {
+			return hint.With(fmt.Errorf("cannot show a log of %q: there is none", name), "only what runs with --detach has a log; %s", hint.Of(missing))
+		}
 		return hint.With(fmt.Errorf("cannot show a log of %q: there is none", name), "only what runs with --detach has a log")
 	}
 	if err != nil {

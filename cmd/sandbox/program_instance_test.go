@@ -99,6 +99,8 @@ func TestDetachedInstanceIsListedUntilItEnds(t *testing.T) {
 	if got := logOf(h, "one"); got != "hello\n" {
 		t.Errorf("the log is %q", got)
 	}
+	says(t, h.Run("stop", "on"), 1, "no such instance", "did you mean one?")
+	says(t, h.Run("enter", "oen"), 125, "no such instance", "did you mean one?")
 	wants(t, h.Run("stop", "one"), 0, "")
 	wants(t, h.Run("ps", "--json"), 0, "[]\n")
 	// The log outlives the instance.
