@@ -277,8 +277,11 @@ func syncFile(name string) error {
 	return f.Sync()
 }
 
-// exists reports whether a file of that length is there.
+// exists reports whether a file of that length is there, or elsewhere.
 func (r *Repository) exists(name string, length int64) bool {
+	if n, ok := r.Elsewhere.Packs[name]; ok && n == length {
+		return true
+	}
 	st, err := os.Stat(r.path(name))
 	return err == nil && st.Mode().IsRegular() && st.Size() == length
 }

@@ -40,7 +40,7 @@ const keepVersions = 10
 func (r *Repository) GC(ctx context.Context, c Collection) (*Collected, error) {
 	out, err := r.gc(ctx, c)
 	if err != nil {
-		return out, explain(fmt.Errorf("cannot collect garbage in %q: %w", r.dir, err))
+		return out, explain(fmt.Errorf("cannot collect garbage in %q: %w", r.called(), err))
 	}
 	return out, nil
 }
@@ -51,7 +51,7 @@ func (r *Repository) gc(ctx context.Context, c Collection) (*Collected, error) {
 	if out.Rewritten, err = r.rewritePacks(ctx, c.DryRun); err != nil {
 		return out, err
 	}
-	live, err := r.mark(ctx)
+	live, err := r.mark(ctx, nil)
 	if err != nil {
 		return out, err
 	}
@@ -59,7 +59,7 @@ func (r *Repository) gc(ctx context.Context, c Collection) (*Collected, error) {
 	still := map[string]time.Time{}
 	now := r.now()
 	grace := r.config.timestampLife() + day
-	err = r.walk(func(name string, info fs.FileInfo) error {
+	err = r.walk(func(name string, size int64) error {
 		if live[name] {
 			return nil
 		}
@@ -72,30 +72,54 @@ func (r *Repository) gc(ctx context.Context, c Collection) (*Collected, error) {
 			return nil
 		}
 		out.Removed = append(out.Removed, name)
-		out.Bytes += info.Size()
-		if c.DryRun {
-			return nil
-		}
-		if err := os.Remove(r.path(name)); err != nil {
-			return err
-		}
-		return r.step("sweep")
+		out.Bytes += size
+		return nil
 	})
 	out.Waiting = len(still)
 	if err != nil || c.DryRun {
 		return out, err
 	}
-	if len(out.Removed) > 0 {
-		// It may name packs that are gone.
-		if err := os.Remove(r.path(indexFile)); err != nil && !os.IsNotExist(err) {
-			return out, err
-		}
+	if err := r.sweep(out.Removed); err != nil {
+		return out, err
 	}
 	return out, r.writeWaiting(still)
 }
 
-// mark names every file that a client may ask for.
-func (r *Repository) mark(ctx context.Context) (map[string]bool, error) {
+// sweep removes files. Of a working copy the timestamp is renewed before: who
+// publishes from another one at the same time, and counts on what goes, comes too
+// late with theirs and looks again.
+func (r *Repository) sweep(names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	if r.Elsewhere.Fetch != nil {
+		if err := r.prepareTimestamp(); err != nil {
+			return err
+		}
+		if err := r.commit(); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		if err := os.Remove(r.path(name)); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+		delete(r.Elsewhere.Packs, name)
+		r.swept = append(r.swept, name)
+		if err := r.step("sweep"); err != nil {
+			return err
+		}
+	}
+	// It may name packs that are gone.
+	if err := os.Remove(r.path(indexFile)); err != nil && !os.IsNotExist(err) {
+		return err
+	}
+	return nil
+}
+
+// mark names every file that a client may ask for; with packs, only the packs of
+// those locators.
+func (r *Repository) mark(ctx context.Context, packs func(locator string) bool) (map[string]bool, error) {
 	live := map[string]bool{}
 	all, err := r.releases()
 	if err != nil {
@@ -111,6 +135,9 @@ func (r *Repository) mark(ctx context.Context) (map[string]bool, error) {
 			continue
 		}
 		live[name] = true
+		if packs != nil && !packs(name) {
+			continue
+		}
 		l, err := r.readLocator(e.Release)
 		if err != nil {
 			return nil, err
@@ -161,7 +188,7 @@ func (r *Repository) markMetadata(live map[string]bool) error {
 // walk calls visit for every file that gc may remove: those of our own naming,
 // and what a crash left without a name. Everything else in the directory is
 // somebody else's.
-func (r *Repository) walk(visit func(name string, info fs.FileInfo) error) error {
+func (r *Repository) walk(visit func(name string, size int64) error) error {
 	for _, room := range []string{"man", "loc", "pack", "delta", "cat", metaDir, "."} {
 		err := filepath.WalkDir(r.path(room), func(path string, d fs.DirEntry, err error) error {
 			if err != nil {
@@ -190,13 +217,13 @@ func (r *Repository) walk(visit func(name string, info fs.FileInfo) error) error
 			if err != nil {
 				return err
 			}
-			return visit(name, info)
+			return visit(name, info.Size())
 		})
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return r.visitElsewhere(visit)
 }
 
 const waitingFile = stateDir + "/unreferenced.json"

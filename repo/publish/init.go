@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ var InitRoles = append(append([]string{}, topRoles...), binsRole)
 func Init(dir string, o InitOptions) (*Created, error) {
 	created, err := o.init(dir)
 	if err != nil {
-		return nil, explain(fmt.Errorf("cannot make repository %q: %w", dir, err))
+		return nil, explain(fmt.Errorf("cannot make repository %q: %w", cmp.Or(o.Called, dir), err))
 	}
 	return created, nil
 }

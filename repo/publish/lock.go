@@ -24,6 +24,11 @@ const (
 	readOnly  = unix.EROFS
 )
 
+// Lock keeps out whoever else locks dir, until unlock; Open does it by itself.
+func Lock(ctx context.Context, dir string, wait func(holder string)) (unlock func(), err error) {
+	return lock(ctx, dir, wait)
+}
+
 // lock waits until no other publisher works on dir. The file says who does, for
 // people; the lock itself is the kernel's and goes with its process.
 func lock(ctx context.Context, dir string, wait func(holder string)) (unlock func(), err error) {

@@ -32,7 +32,7 @@ type Expiry struct {
 func (r *Repository) Refresh() (*Refreshed, error) {
 	out, err := r.refresh()
 	if err != nil {
-		return out, explain(fmt.Errorf("cannot refresh repository %q: %w", r.dir, err))
+		return out, explain(fmt.Errorf("cannot refresh repository %q: %w", r.called(), err))
 	}
 	return out, nil
 }
@@ -72,7 +72,7 @@ func (r *Repository) refresh() (*Refreshed, error) {
 	out.Timestamp = r.timestamp.Signed.Expires
 	for _, e := range out.Expiring {
 		if e.Expires.Before(now) {
-			return out, hint.With(fmt.Errorf("role %q has expired on %s, and its key is not here: clients refuse the repository", e.Role, e.Expires.Format(time.DateOnly)), "%s", renewHint(e.Role, r.dir))
+			return out, hint.With(fmt.Errorf("role %q has expired on %s, and its key is not here: clients refuse the repository", e.Role, e.Expires.Format(time.DateOnly)), "%s", renewHint(e.Role, r.called()))
 		}
 	}
 	return out, nil

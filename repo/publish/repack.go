@@ -191,7 +191,7 @@ func (x *index) addPack(l *repo.Locator, d repo.Digest) {
 // repack writes a pack anew. Frames most of which is needed are copied as they
 // are; from the others the needed objects are taken and packed again.
 func (r *Repository) repack(ctx context.Context, x *index, p *packUse) error {
-	in, err := os.Open(r.path(repo.PackPath(p.Digest)))
+	in, err := r.openPack(ctx, p.PackInfo)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,12 @@ type Options struct {
 	// ReadOnly takes no lock and writes nothing: to look at a repository that
 	// may be somebody else's.
 	ReadOnly bool
+
+	// Called is what messages call the repository; "": its directory.
+	Called string
+
+	// Elsewhere is set where the directory is a working copy.
+	Elsewhere Elsewhere
 
 	// Wait is told who holds the lock when it is not free; may be nil.
 	Wait func(holder string)
@@ -76,6 +83,7 @@ type Repository struct {
 	dirty   map[string]bool // delegated roles to be signed by commit, and "targets"
 	objects *index          // loaded when it is first needed
 	written []string        // files to be brought to disk before the timestamp
+	swept   []string        // files that gc removed
 
 	telling sync.Mutex // Progress is called by one goroutine at a time
 }
@@ -102,7 +110,7 @@ func Open(ctx context.Context, dir string, o Options) (*Repository, error) {
 	r.chain = chain{given: o.Keys, ring: o.Ring}
 	if err := r.open(ctx); err != nil {
 		r.Close()
-		return nil, explain(fmt.Errorf("cannot open repository %q: %w", dir, err))
+		return nil, explain(fmt.Errorf("cannot open repository %q: %w", r.called(), err))
 	}
 	return r, nil
 }
@@ -132,6 +140,9 @@ func (r *Repository) Close() {
 
 // Dir is where the repository is.
 func (r *Repository) Dir() string { return r.dir }
+
+// called is what messages call it.
+func (r *Repository) called() string { return cmp.Or(r.Called, r.dir) }
 
 // Fingerprint names the repository.
 func (r *Repository) Fingerprint() (string, error) { return Fingerprint(r.first) }

@@ -39,7 +39,7 @@ type Rotated struct {
 func (r *Repository) Rotate(c Rotation) (*Rotated, error) {
 	out, err := r.rotate(c)
 	if err != nil {
-		return nil, explain(fmt.Errorf("cannot rotate the keys of %q: %w", r.dir, err))
+		return nil, explain(fmt.Errorf("cannot rotate the keys of %q: %w", r.called(), err))
 	}
 	return out, nil
 }

@@ -20,7 +20,7 @@ type Settings struct {
 // Set changes settings, and writes the file for users anew.
 func (r *Repository) Set(s Settings) (remoteFile string, err error) {
 	if remoteFile, err = r.change(s); err != nil {
-		return "", explain(fmt.Errorf("cannot change the settings of %q: %w", r.dir, err))
+		return "", explain(fmt.Errorf("cannot change the settings of %q: %w", r.called(), err))
 	}
 	return remoteFile, nil
 }
