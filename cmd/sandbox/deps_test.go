@@ -73,6 +73,7 @@ var owners = []struct {
 	{"github.com/theupdateframework/go-tuf/v2", []string{"repo/trust", "repo/publish"}, "one room decides whom to believe, one signs"},
 	{"golang.org/x/crypto", []string{"repo/key"}, "keys at rest and ssh-agent are one room's"},
 	{"golang.org/x/term", []string{"cmd/sandbox-tool", "cmd/sandbox-tui"}, "a launch asks the terminal itself"},
+	{"github.com/pkg/sftp", []string{"repo/upload"}, "one room puts files to servers"},
 	{"golang.org/x/crypto", []string{"repo/key"}, "what seals keys is in one place"},
 	{"github.com/theupdateframework/go-tuf/v2", []string{"repo"}, "signed metadata is read and written in one room; 1.9 ms of init"},
 	{"github.com/secure-systems-lab/go-securesystemslib", []string{"repo"}, "the canonical form that signatures cover"},
