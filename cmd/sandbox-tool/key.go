@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"sandbox/internal/cli"
-	"sandbox/internal/hint"
 	"sandbox/internal/safe"
 	"sandbox/repo/key"
 )
@@ -269,21 +267,4 @@ func (s *signing) signers(ctx context.Context) ([]key.Signer, *key.Ring, error) 
 		signers = append(signers, found)
 	}
 	return signers, ring, nil
-}
-
-// localRepo is the directory of a repository, as named after way.
-func localRepo(text, way string) (string, error) {
-	if text == "" {
-		text = os.Getenv("SANDBOX_REPO")
-	}
-	if text == "" {
-		return "", cli.Usagef("name its directory"+way+", or set SANDBOX_REPO", "which repository?")
-	}
-	if dir, ok := strings.CutPrefix(text, "file://"); ok && strings.HasPrefix(dir, "/") {
-		return dir, nil
-	}
-	if strings.Contains(text, "://") {
-		return "", hint.With(fmt.Errorf("cannot publish to %q: only to a directory", text), "publish to a directory and copy it to the server: 'sandbox help publishing' has the two lines of rsync")
-	}
-	return text, nil
 }

@@ -23,36 +23,33 @@ type repoFlags struct {
 }
 
 func (o *repoFlags) add(c *cobra.Command) {
-	c.Flags().StringVar(&o.repo, "repo", "", "`DIR`: the repository; default: $SANDBOX_REPO")
+	c.Flags().StringVar(&o.repo, "repo", "", "`DIR|URL`: the repository; default: $SANDBOX_REPO")
 	o.signing.flags(c)
 	c.Flags().BoolVar(&o.json, "json", false, "print JSON")
-	c.MarkFlagDirname("repo")
+	c.RegisterFlagCompletionFunc("repo", func(_ *cobra.Command, _ []string, text string) ([]string, cobra.ShellCompDirective) {
+		return completeAddress(text)
+	})
 }
 
-// open opens the repository for one change.
-func (o *repoFlags) open(ctx context.Context, p *progress) (*publish.Repository, error) {
-	dir, err := localRepo(o.repo, " with --repo DIR")
+// change has do change the repository.
+func (o *repoFlags) change(ctx context.Context, p *progress, do func(*publish.Repository) error) error {
+	t, err := findDestination(o.repo, " with --repo DIR")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return o.openDir(ctx, dir, p)
-}
-
-func (s *signing) openDir(ctx context.Context, dir string, p *progress) (*publish.Repository, error) {
-	signers, ring, err := s.signers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return publish.Open(ctx, dir, publishOptions(signers, ring, p))
+	return o.signing.change(ctx, t, p, false, do)
 }
 
 func publishOptions(signers []key.Signer, ring *key.Ring, p *progress) publish.Options {
 	return publish.Options{
 		Keys: signers, Ring: ring,
 		Progress: func(e publish.Event) {
-			if e.Warning {
+			switch {
+			case e.Warning:
 				p.warn(e.Text)
-			} else {
+			case e.Stage == "upload", e.Stage == "reading":
+				p.bytes(e.Stage, e.Text, e.Done, e.Total, 0)
+			default:
 				p.step(e.Stage, e.Text, e.Done, e.Total)
 			}
 		},
@@ -60,6 +57,7 @@ func publishOptions(signers []key.Signer, ring *key.Ring, p *progress) publish.O
 			if holder == "" {
 				holder = "somebody else"
 			}
+			p.clear()
 			cli.Note(p.w, "waiting: %s is changing the repository", holder)
 		},
 	}
@@ -130,13 +128,11 @@ func runPublish(ctx context.Context, o publishOptionsSet, stdout io.Writer, p *p
 		return err
 	}
 	o.request.NewAuthor = o.moved
-	r, err := o.open(ctx, p)
-	if err != nil {
+	var out []publish.Published
+	err = o.change(ctx, p, func(r *publish.Repository) (err error) {
+		out, err = r.Publish(ctx, o.request)
 		return err
-	}
-	defer r.Close()
-	out, err := r.Publish(ctx, o.request)
-	p.clear()
+	})
 	if err != nil {
 		return err
 	}
@@ -220,19 +216,16 @@ channel: 'sandbox promote app/org.example.App/x86_64/stable@7 stable'.`
 		if err != nil {
 			return err
 		}
-		p := newProgress(os.Stderr)
-		r, err := o.open(c.Context(), p)
-		if err != nil {
+		var out *publish.Published
+		err = o.change(c.Context(), newProgress(os.Stderr), func(r *publish.Repository) (err error) {
+			out, err = r.Promote(c.Context(), publish.Promotion{From: args[0], Channel: args[1], Author: author, NewAuthor: a.moved})
 			return err
-		}
-		defer r.Close()
-		out, err := r.Promote(c.Context(), publish.Promotion{From: args[0], Channel: args[1], Author: author, NewAuthor: a.moved})
-		p.clear()
+		})
 		if err != nil {
 			return err
 		}
 		if out.Unchanged {
-			cli.Note(p.w, "%s has it already, as release %d", out.Ref, out.N)
+			cli.Note(os.Stderr, "%s has it already, as release %d", out.Ref, out.N)
 		}
 		row := rowOfPublished(*out)
 		if o.json {
@@ -256,14 +249,11 @@ with 'sandbox repo gc'. RELEASE is as for promote.`
 	o.add(c)
 	c.Flags().BoolVar(&all, "all", false, "every release of its channel")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		p := newProgress(os.Stderr)
-		r, err := o.open(c.Context(), p)
-		if err != nil {
+		var gone []*publish.Release
+		err := o.change(c.Context(), newProgress(os.Stderr), func(r *publish.Repository) (err error) {
+			gone, err = r.Retract(args[0], all)
 			return err
-		}
-		defer r.Close()
-		gone, err := r.Retract(args[0], all)
-		p.clear()
+		})
 		if err != nil {
 			return err
 		}
@@ -304,14 +294,11 @@ promote.`
 		if l.Undo == (l.Why != "" || l.ReplacedBy != "") {
 			return usage(c, "give --message, --replaced-by or both, or --undo alone")
 		}
-		p := newProgress(os.Stderr)
-		r, err := o.open(c.Context(), p)
-		if err != nil {
+		var out *publish.Release
+		err := o.change(c.Context(), newProgress(os.Stderr), func(r *publish.Repository) (err error) {
+			out, err = r.EndOfLife(args[0], l)
 			return err
-		}
-		defer r.Close()
-		out, err := r.EndOfLife(args[0], l)
-		p.clear()
+		})
 		if err != nil {
 			return err
 		}

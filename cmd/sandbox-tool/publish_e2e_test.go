@@ -262,7 +262,7 @@ func TestPublishVerbsRefuse(t *testing.T) {
 	p := newPackager(t)
 	b := bundleOf(t, "org.example.Edit", "1")
 	p.fails(2, "which repository?", "publish", b)
-	p.fails(1, "only to a directory", "publish", "--repo", "https://apps.example.org/", b)
+	p.fails(1, "takes nothing", "publish", "--repo", "https://apps.example.org/", b)
 	p.fails(1, "there is no sandbox-repo.json", "publish", "--repo", ".", b)
 	p.fails(1, "no sandbox-repo.json", "repo", "serve", ".")
 	p.fails(2, "a repository needs a key", "repo", "init", "repo")

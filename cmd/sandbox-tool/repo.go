@@ -23,18 +23,20 @@ import (
 func repoCommand() *cobra.Command {
 	c := parent("repo")
 	c.Long = `A repository is a directory of plain files that any web server carries. DIR is that
-directory; without it, $SANDBOX_REPO. 'sandbox help publishing' is a tour.`
+directory; without it, $SANDBOX_REPO. URL is one that lies on a server already, behind
+ssh or in a bucket of an S3-compatible store: ssh://[USER@]HOST[:PORT]/PATH or
+s3://BUCKET/PREFIX. 'sandbox help publishing' is a tour.`
 	c.AddCommand(repoInitCommand(), repoShowCommand(), repoSetCommand(), repoRefreshCommand(), repoGCCommand(), repoServeCommand(),
-		repoRotateCommand(), repoSignCommand(), repoPublisherCommand())
+		repoRotateCommand(), repoSignCommand(), repoPublisherCommand(), repoUnlockCommand())
 	return c
 }
 
-// dirOf is the repository that a verb of "sandbox repo" is about.
-func dirOf(args []string) (string, error) {
+// destinationOf is the repository that a verb of "sandbox repo" is about.
+func destinationOf(args []string) (destination, error) {
 	if len(args) > 0 {
-		return localRepo(args[0], "")
+		return findDestination(args[0], "")
 	}
-	return localRepo("", "")
+	return findDestination("", "")
 }
 
 func dirsOnly(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -43,18 +45,17 @@ func dirsOnly(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirect
 
 type repoInitOptions struct {
 	signing
-	roles      []string
-	publish    publish.InitOptions
-	asJSON     bool
-	dir        string
-	rootNeeded int
+	roles       []string
+	publish     publish.InitOptions
+	asJSON      bool
+	destination destination
 }
 
 func repoInitCommand() *cobra.Command {
 	var o repoInitOptions
-	c := child("init [FLAGS] DIR", "make an empty repository", exactly(1), nil)
-	c.ValidArgsFunction = dirsOnly
-	c.Long = `Makes the layout and the first metadata in DIR, which is new or empty, and a file
+	c := child("init [FLAGS] DIR|URL", "make an empty repository", exactly(1), nil)
+	c.ValidArgsFunction = completeDestination
+	c.Long = `Makes the layout and the first metadata in DIR or at URL, which is new or empty, and a file
 NAME.sandboxremote for users to add it by. Prints the fingerprint, which users compare
 who add it by its address.
 The key signs in every role unless --role gives a role another: root (kept offline),
@@ -72,11 +73,11 @@ by cron). --role takes public halves too (.pub) when the secret one is not neede
 	f.IntVar(&o.publish.Keep, "keep", 0, "`N`: how many releases of a channel stay available (default 5)")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		dir, err := localRepo(args[0], "")
+		t, err := findDestination(args[0], "")
 		if err != nil {
 			return err
 		}
-		o.dir = dir
+		o.destination = t
 		return runRepoInit(c.Context(), o, c.OutOrStdout(), newProgress(os.Stderr))
 	}
 	return c
@@ -96,9 +97,9 @@ func runRepoInit(ctx context.Context, o repoInitOptions, stdout io.Writer, p *pr
 		i.Default = append(i.Default, s.Public())
 	}
 	if len(i.Default) == 0 && len(i.Roles) < len(publish.InitRoles) {
-		return cli.Usagef("'sandbox key create NAME' makes a key; then 'sandbox repo init --key NAME "+o.dir+"'", "a repository needs a key")
+		return cli.Usagef("'sandbox key create NAME' makes a key; then 'sandbox repo init --key NAME "+o.destination.String()+"'", "a repository needs a key")
 	}
-	made, err := publish.Init(o.dir, i)
+	made, err := o.destination.init(ctx, i)
 	p.clear()
 	if err != nil {
 		return err
@@ -148,48 +149,47 @@ type dirFlags struct {
 func (o *dirFlags) add(c *cobra.Command) {
 	o.signing.flags(c)
 	c.Flags().BoolVar(&o.json, "json", false, "print JSON")
-	c.ValidArgsFunction = dirsOnly
+	c.ValidArgsFunction = completeDestination
 }
 
-func (o *dirFlags) with(c *cobra.Command, args []string, do func(r *publish.Repository, p *progress) error) error {
-	dir, err := dirOf(args)
+func (o *dirFlags) change(c *cobra.Command, args []string, p *progress, sweeps bool, do func(*publish.Repository) error) error {
+	t, err := destinationOf(args)
 	if err != nil {
 		return err
 	}
-	p := newProgress(os.Stderr)
-	r, err := o.openDir(c.Context(), dir, p)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	defer p.clear()
-	return do(r, p)
+	return o.signing.change(c.Context(), t, p, sweeps, do)
 }
 
 func repoRefreshCommand() *cobra.Command {
 	var o dirFlags
-	c := child("refresh [FLAGS] [DIR]", "renew what would expire", between(0, 1), nil)
+	c := child("refresh [FLAGS] [DIR|URL]", "renew what would expire", between(0, 1), nil)
 	c.Long = `Signs a new timestamp, and renews every other role that has used up two thirds of its
 life and whose key is here. Made for cron: it asks for nothing when the key of the
 timestamp has no passphrase or is in an agent, and says only what needs you.`
 	o.add(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		return o.with(c, args, func(r *publish.Repository, p *progress) error {
-			out, err := r.Refresh()
-			if out == nil {
-				return err
+		var out *publish.Refreshed
+		var expired error
+		p := newProgress(os.Stderr)
+		err := o.change(c, args, p, false, func(r *publish.Repository) (err error) {
+			if out, err = r.Refresh(); out != nil {
+				expired, err = err, nil // what was renewed counts
 			}
-			for _, e := range out.Expiring {
-				cli.Warn(p.w, "role %q expires on %s; renew it with its key", e.Role, e.Expires.Format(time.DateOnly))
-			}
-			if err != nil {
-				return err
-			}
-			if o.json {
-				return cli.WriteJSON(c.OutOrStdout(), map[string]any{"timestamp": out.Timestamp, "renewed": append([]string{}, out.Renewed...), "expiring": append([]publish.Expiry{}, out.Expiring...)})
-			}
-			return safe.Line(c.OutOrStdout(), "%s", out.Timestamp.Format(time.RFC3339))
+			return err
 		})
+		if err != nil {
+			return err
+		}
+		for _, e := range out.Expiring {
+			cli.Warn(p.w, "role %q expires on %s; renew it with its key", e.Role, e.Expires.Format(time.DateOnly))
+		}
+		if expired != nil {
+			return expired
+		}
+		if o.json {
+			return cli.WriteJSON(c.OutOrStdout(), map[string]any{"timestamp": out.Timestamp, "renewed": append([]string{}, out.Renewed...), "expiring": append([]publish.Expiry{}, out.Expiring...)})
+		}
+		return safe.Line(c.OutOrStdout(), "%s", out.Timestamp.Format(time.RFC3339))
 	}
 	return c
 }
@@ -197,7 +197,7 @@ timestamp has no passphrase or is in an agent, and says only what needs you.`
 func repoGCCommand() *cobra.Command {
 	var o dirFlags
 	var g publish.Collection
-	c := child("gc [FLAGS] [DIR]", "remove what no release needs any more", between(0, 1), nil)
+	c := child("gc [FLAGS] [DIR|URL]", "remove what no release needs any more", between(0, 1), nil)
 	c.Long = `Removes files that have been unreferenced for longer than a client may still ask for
 them: the life of a timestamp and a day after a gc has first seen them so. Packs more
 than half of which is of no use are written anew. Roots and the last ten versions of
@@ -206,23 +206,25 @@ all other metadata stay.`
 	c.Flags().BoolVar(&g.Now, "now", false, "do not wait: clients that are downloading may fail and have to try again")
 	c.Flags().BoolVarP(&g.DryRun, "dry-run", "n", false, "say what would go and remove nothing")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		return o.with(c, args, func(r *publish.Repository, p *progress) error {
-			out, err := r.GC(c.Context(), g)
-			p.clear()
-			if err != nil {
+		var out *publish.Collected
+		p := newProgress(os.Stderr)
+		err := o.change(c, args, p, !g.DryRun, func(r *publish.Repository) (err error) {
+			out, err = r.GC(c.Context(), g)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if o.json {
+			return cli.WriteJSON(c.OutOrStdout(), map[string]any{"removed": append([]string{}, out.Removed...), "bytes": out.Bytes, "rewritten": out.Rewritten, "waiting": out.Waiting, "dry_run": g.DryRun})
+		}
+		cli.Note(p.w, "%s, %s; %s written anew; %s to wait for their time", amount.Of(len(out.Removed), "file"), amount.Bytes(out.Bytes), amount.Of(out.Rewritten, "pack"), amount.Of(out.Waiting, "file"))
+		for _, name := range out.Removed {
+			if err := safe.Line(c.OutOrStdout(), "%s", name); err != nil {
 				return err
 			}
-			if o.json {
-				return cli.WriteJSON(c.OutOrStdout(), map[string]any{"removed": append([]string{}, out.Removed...), "bytes": out.Bytes, "rewritten": out.Rewritten, "waiting": out.Waiting, "dry_run": g.DryRun})
-			}
-			cli.Note(p.w, "%s, %s; %s written anew; %s to wait for their time", amount.Of(len(out.Removed), "file"), amount.Bytes(out.Bytes), amount.Of(out.Rewritten, "pack"), amount.Of(out.Waiting, "file"))
-			for _, name := range out.Removed {
-				if err := safe.Line(c.OutOrStdout(), "%s", name); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		}
+		return nil
 	}
 	return c
 }
@@ -237,7 +239,11 @@ the address. For the world, any web server will do: 'sandbox help publishing'.`
 	c.Flags().StringVar(&listen, "listen", listen, "`HOST:PORT`: where to listen; port 0 takes a free one")
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		dir, err := dirOf(args)
+		t, err := destinationOf(args)
+		if err != nil {
+			return err
+		}
+		dir, err := t.local(c)
 		if err != nil {
 			return err
 		}
@@ -267,20 +273,19 @@ type roleRow struct {
 
 func repoShowCommand() *cobra.Command {
 	asJSON := false
-	c := child("show [FLAGS] [DIR]", "show a repository's keys, publishers and releases", between(0, 1), nil)
-	c.ValidArgsFunction = dirsOnly
+	c := child("show [FLAGS] [DIR|URL]", "show a repository's keys, publishers and releases", between(0, 1), nil)
+	c.ValidArgsFunction = completeDestination
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		dir, err := dirOf(args)
+		t, err := destinationOf(args)
 		if err != nil {
 			return err
 		}
-		r, err := publish.Open(c.Context(), dir, publish.Options{ReadOnly: true})
-		if err != nil {
-			return err
-		}
-		defer r.Close()
-		return showRepo(c.OutOrStdout(), r, asJSON)
+		p := newProgress(os.Stderr)
+		return t.look(c.Context(), publishOptions(nil, nil, p), func(r *publish.Repository) error {
+			p.clear()
+			return showRepo(c.OutOrStdout(), r, asJSON)
+		})
 	}
 	return c
 }
@@ -290,8 +295,8 @@ func repoSetCommand() *cobra.Command {
 	var title, url string
 	var days, keep int
 	asJSON := false
-	c := child("set [FLAGS] [DIR]", "change a repository's title, address and habits", between(0, 1), nil)
-	c.ValidArgsFunction = dirsOnly
+	c := child("set [FLAGS] [DIR|URL]", "change a repository's title, address and habits", between(0, 1), nil)
+	c.ValidArgsFunction = completeDestination
 	c.Long = "Needs no key. Writes the .sandboxremote file anew and prints its path."
 	f := c.Flags()
 	f.StringVar(&url, "url", "", "`URL`: where users will find it")
@@ -309,17 +314,23 @@ func repoSetCommand() *cobra.Command {
 				set()
 			}
 		}
-		o := dirFlags{}
-		return o.with(c, args, func(r *publish.Repository, _ *progress) error {
-			path, err := r.Set(s)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return cli.WriteJSON(c.OutOrStdout(), map[string]string{"remote_file": path})
-			}
-			return safe.Line(c.OutOrStdout(), "%s", path)
+		t, err := destinationOf(args)
+		if err != nil {
+			return err
+		}
+		var path string
+		err = new(signing).change(c.Context(), t, newProgress(os.Stderr), false, func(r *publish.Repository) (err error) {
+			path, err = r.Set(s)
+			return err
 		})
+		if err != nil {
+			return err
+		}
+		path = t.show(path)
+		if asJSON {
+			return cli.WriteJSON(c.OutOrStdout(), map[string]string{"remote_file": path})
+		}
+		return safe.Line(c.OutOrStdout(), "%s", path)
 	}
 	return c
 }
@@ -414,18 +425,22 @@ clients hold to that too. A pattern is an id, or its beginning as in 'org.exampl
 			}
 			p.Keys = append(p.Keys, k)
 		}
-		return o.change(c, func(r *publish.Repository) error {
-			if err := r.AddPublisher(p, replace); err != nil {
-				return err
-			}
-			return printPublisher(c.OutOrStdout(), r, p.Name, o.json)
+		var rows []roleRow
+		err = o.change(c.Context(), newProgress(os.Stderr), func(r *publish.Repository) error {
+			err := r.AddPublisher(p, replace)
+			rows = roleRows(r)
+			return err
 		})
+		if err != nil {
+			return err
+		}
+		return printPublisher(c.OutOrStdout(), rows, p.Name, o.json)
 	}
 	return c
 }
 
-func printPublisher(w io.Writer, r *publish.Repository, name string, asJSON bool) error {
-	for _, row := range roleRows(r) {
+func printPublisher(w io.Writer, rows []roleRow, name string, asJSON bool) error {
+	for _, row := range rows {
 		if row.Role != "pub-"+name {
 			continue
 		}
@@ -438,17 +453,6 @@ func printPublisher(w io.Writer, r *publish.Repository, name string, asJSON bool
 	return errors.New("internal error: the publisher is not there")
 }
 
-func (o *repoFlags) change(c *cobra.Command, do func(r *publish.Repository) error) error {
-	p := newProgress(os.Stderr)
-	r, err := o.open(c.Context(), p)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	defer p.clear()
-	return do(r)
-}
-
 func publisherRemoveCommand() *cobra.Command {
 	var o repoFlags
 	c := child("remove [FLAGS] NAME", "take the right from NAME, and all releases along with it", exactly(1), nil)
@@ -456,13 +460,15 @@ func publisherRemoveCommand() *cobra.Command {
 Needs the keys of the roles targets and bins.`
 	o.add(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		return o.change(c, func(r *publish.Repository) error {
-			gone, err := r.RemovePublisher(args[0])
-			if err != nil {
-				return err
-			}
-			return printReleases(c.OutOrStdout(), gone, o.json)
+		var gone []*publish.Release
+		err := o.change(c.Context(), newProgress(os.Stderr), func(r *publish.Repository) (err error) {
+			gone, err = r.RemovePublisher(args[0])
+			return err
 		})
+		if err != nil {
+			return err
+		}
+		return printReleases(c.OutOrStdout(), gone, o.json)
 	}
 	return c
 }

@@ -24,7 +24,7 @@ type rotateOptions struct {
 
 func repoRotateCommand() *cobra.Command {
 	var o rotateOptions
-	c := child("rotate [FLAGS] [DIR]", "change who may sign, or renew the root for a year", between(0, 1), nil)
+	c := child("rotate [FLAGS] [DIR|URL]", "change who may sign, or renew the root for a year", between(0, 1), nil)
 	c.Long = `Roles are root, targets, snapshot, timestamp and bins. A new root counts when the keys
 of the old one and of the new one have signed it, as many of each as its threshold
 says. Where the keys are with several people, --out writes the new root to a file;
@@ -51,23 +51,26 @@ func runRotate(c *cobra.Command, o rotateOptions, args []string) error {
 	if err != nil {
 		return err
 	}
-	return o.with(c, args, func(r *publish.Repository, p *progress) error {
-		var out *publish.Rotated
+	var out *publish.Rotated
+	p := newProgress(os.Stderr)
+	err = o.change(c, args, p, false, func(r *publish.Repository) (err error) {
 		if o.from != "" {
 			out, err = r.ApplyRoot(o.from)
 		} else {
 			out, err = r.Rotate(change)
 		}
-		p.clear()
-		if err != nil {
-			return err
-		}
-		if !out.Complete {
-			return o.propose(c, out)
-		}
-		cli.Note(p.w, "in force; copy the directory to the server, roots last: 'sandbox help publishing'")
-		return printRotated(c.OutOrStdout(), out, o.json)
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	if !out.Complete {
+		return o.propose(c, out)
+	}
+	if t, _ := destinationOf(args); t.address == "" {
+		cli.Note(p.w, "in force; copy the directory to the server, roots last: 'sandbox help publishing'")
+	}
+	return printRotated(c.OutOrStdout(), out, o.json)
 }
 
 func (o rotateOptions) rotation(c *cobra.Command) (change publish.Rotation, err error) {
