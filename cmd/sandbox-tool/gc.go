@@ -22,8 +22,9 @@ func gcCommand() *cobra.Command {
 		return runGC(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
 	})
 	c.Long = fmt.Sprintf(`Runtimes that nothing needs, releases beyond the %d that are kept for a rollback,
-contents that no release has, and what an interruption left. What an instance runs
-from stays. Updates and uninstalls do this by themselves.`, store.Kept)
+contents that no release has, and what an interruption left, also of downloads that
+would go on from there. What an instance runs from stays. Updates and uninstalls do
+this by themselves, but for the downloads.`, store.Kept)
 	o.add(c)
 	return c
 }
@@ -50,6 +51,9 @@ func runGC(ctx context.Context, o storeFlags, stdout, stderr io.Writer) error {
 	fmt.Fprintf(stdout, "%s freed: %s, %s, %d unused\n", amount.Bytes(f.Bytes), amount.Of(f.Objects, "content"), amount.Of(f.Releases, "release"), len(f.Unused))
 	for _, r := range f.Unused {
 		cli.Note(stderr, "%s was not needed any more", r)
+	}
+	if f.Partial > 0 {
+		cli.Note(stderr, "%d files of which a part had come will be fetched from their beginning", f.Partial)
 	}
 	if f.Busy > 0 {
 		cli.Note(stderr, "%s kept, from which instances run", amount.Of(f.Busy, "release"))

@@ -27,7 +27,7 @@ func (c *Client) Apply(ctx context.Context, p *Plan) (Result, error) {
 		return r, fmt.Errorf("internal error: %w (%s)", ErrConsent, n)
 	}
 	if len(p.Steps) > 0 {
-		if err := checkSpace(c.Store.Dir(), p.Disk(), p.files()); err != nil {
+		if err := checkSpace(c.Store.Dir(), p.Disk()+p.scratch(), p.files()); err != nil {
 			return r, err
 		}
 	}

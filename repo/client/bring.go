@@ -17,11 +17,23 @@ func (c *Client) contents(ctx context.Context, src remote.Source, d demand, m *m
 	if len(d.wanted) == 0 {
 		return nil
 	}
-	spans := remote.Spans(d.locator, func(i int) bool { return d.frames[i] })
+	opt := remote.FetchOptions{Gate: gate, Progress: m.add, Passed: m.pass, Resumed: m.resume, Vain: m.vain, KeepFrom: c.large()}
+	if !remote.Local(src) {
+		opt.Keep = c.keep
+	}
+	spans := remote.Spans(d.locator, func(i int) bool { return d.frames[i] }, opt.KeepFrom)
 	m.total.Add(d.packed)
 	m.show()
 	w := &writer{c: c, d: d}
-	return remote.FetchFrames(ctx, src, d.locator, spans, remote.FetchOptions{Gate: gate, Progress: m.add, Passed: m.pass}, w.frames)
+	return remote.FetchFrames(ctx, src, d.locator, spans, opt, w.frames)
+}
+
+// keep has what comes of a large content kept in the store.
+func (c *Client) keep(pack repo.Digest, off, n int64) remote.Kept {
+	if p := c.Store.Partial(pack, off, n); p != nil {
+		return p
+	}
+	return nil
 }
 
 // meter counts what came of one thing, for people.
@@ -32,6 +44,7 @@ type meter struct {
 	sum   *atomic.Int64 // of all of them; may be nil
 	total atomic.Int64
 	done  atomic.Int64
+	kept  atomic.Int64
 	extra atomic.Int64
 	mu    sync.Mutex // held while telling
 }
@@ -41,6 +54,18 @@ func (m *meter) add(n int) {
 	if m.sum != nil {
 		m.sum.Add(int64(n))
 	}
+	m.due()
+}
+
+func (m *meter) resume(n int) {
+	m.done.Add(int64(n))
+	m.kept.Add(int64(n))
+	m.due()
+}
+
+func (m *meter) vain(kept, came int) {
+	m.done.Add(-int64(kept + came))
+	m.kept.Add(-int64(kept))
 	m.due()
 }
 
@@ -57,7 +82,7 @@ func (m *meter) due() {
 }
 
 func (m *meter) show() {
-	m.c.tell(Event{Stage: "download", Text: m.name, Ref: m.ref, Done: m.done.Load(), Total: m.total.Load(), Extra: m.extra.Load()})
+	m.c.tell(Event{Stage: "download", Text: m.name, Ref: m.ref, Done: m.done.Load(), Total: m.total.Load(), Kept: m.kept.Load(), Extra: m.extra.Load()})
 }
 
 // writer unpacks frames into the store.

@@ -30,6 +30,8 @@ type Client struct {
 	// AfterChange is told what has become current. It may be nil.
 	AfterChange func(ctx context.Context, changed []store.Record) error
 
+	keepFrom int64 // remote.Large where it is 0
+
 	telling sync.Mutex
 	origins []*Origin
 }
@@ -68,6 +70,9 @@ func (c *Client) arch() string {
 	}
 	return repo.HostArch()
 }
+
+// large is from how many packed bytes a content is kept as it comes.
+func (c *Client) large() int64 { return cmp.Or(c.keepFrom, remote.Large) }
 
 // arches are those that run here, the narrower first.
 func (c *Client) arches() []string { return []string{c.arch(), repo.AnyArch} }

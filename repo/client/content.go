@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"sandbox/repo"
+	"sandbox/repo/remote"
 )
 
 // fetchTree brings the tree of a step and checks that it says what the index
@@ -81,6 +82,16 @@ type demand struct {
 
 const block = 4096
 
+// kept are the packed bytes of contents that are kept as they come, of each.
+func (d *demand) kept(from int64) (sizes []int64) {
+	for _, s := range remote.Spans(d.locator, func(i int) bool { return d.frames[i] }, from) {
+		if s.Len >= from {
+			sizes = append(sizes, s.Len)
+		}
+	}
+	return sizes
+}
+
 // demand compares a tree with the store.
 func (c *Client) demand(t *repo.Tree, l *repo.Locator) demand { return c.lacking(t.Objects(), l) }
 
@@ -118,6 +129,9 @@ func (c *Client) measure(s *Step, t *repo.Tree, l *repo.Locator) {
 	d := c.demand(t, l)
 	s.Download, s.Files = d.packed, len(d.wanted)
 	s.Disk = d.plain
+	if !remote.Local(s.Origin.src) {
+		s.kept = d.kept(c.large())
+	}
 	for _, e := range t.Entries { // links to contents cost nothing, directories do
 		if e.Type == repo.Dir {
 			s.Disk += block

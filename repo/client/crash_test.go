@@ -30,7 +30,7 @@ func TestCrashChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Client{Store: s, Pace: quick, Now: func() time.Time { return time.Unix(unix, 0) }}
+	c := &Client{Store: s, Pace: quick, Now: func() time.Time { return time.Unix(unix, 0) }, keepFrom: 64 << 10}
 	var p *Plan
 	if words[0] == "install" {
 		p, err = c.PlanInstall(t.Context(), want(t, "org.example.Edit"), PlanOptions{})
@@ -114,17 +114,24 @@ func clone(t *testing.T, from, to string) {
 	}
 }
 
-// kill runs the operation and reports whether it was killed on the way.
-func (b *bench) kill(strace, op, call string, k int) bool {
+// child is this program as it does an operation.
+func (b *bench) child(op string) *exec.Cmd {
 	b.Helper()
-	c := exec.Command(strace, "-f", "-qq", "-o", os.DevNull, "-e", "trace="+call, "-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, k),
-		"/proc/self/exe", "-test.run=^TestCrashChild$", "-test.count=1")
 	self, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
 	}
-	c.Args[len(c.Args)-3] = self
+	c := exec.Command(self, "-test.run=^TestCrashChild$", "-test.count=1")
 	c.Env = append(os.Environ(), crashChild+"="+strings.Join([]string{op, b.store, strconv.FormatInt(b.now.Unix(), 10)}, "\n"))
+	return c
+}
+
+// kill runs the operation and reports whether it was killed on the way.
+func (b *bench) kill(strace, op, call string, k int) bool {
+	b.Helper()
+	child := b.child(op)
+	c := exec.Command(strace, append([]string{"-f", "-qq", "-o", os.DevNull, "-e", "trace=" + call, "-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", call, k)}, child.Args...)...)
+	c.Env = child.Env
 	out, err := c.CombinedOutput()
 	if err == nil {
 		return false

@@ -24,7 +24,10 @@
 //
 // Contents are hashed while they are written. A pack that holds something else,
 // a server that dies, a disk that is full end the step; what was complete stays
-// in the store for the next attempt.
+// in the store for the next attempt, and of a large file what had come.
+//
+// Several steps are fetched at a time, through one gate of requests that bounds
+// what is in memory, and installed in their order.
 //
 // # Consent
 //

@@ -89,9 +89,10 @@ type Step struct {
 	Disk     int64 // bytes that it will take
 	Files    int
 
-	agreed        bool   // to all of its needs
-	back          bool   // a release below the floor was wanted
-	tree, locator []byte // as stored
+	agreed        bool    // to all of its needs
+	back          bool    // a release below the floor was wanted
+	tree, locator []byte  // as stored
+	kept          []int64 // packed bytes of large contents, which take room until they are unpacked
 }
 
 // Held is a release that is not taken, and why.
@@ -127,6 +128,19 @@ func (p *Plan) Download() (n int64) {
 func (p *Plan) Disk() (n int64) {
 	for _, s := range p.Steps {
 		n += s.Disk
+	}
+	return n
+}
+
+// scratch is the room that takes besides, for as many as come at a time.
+func (p *Plan) scratch() (n int64) {
+	var all []int64
+	for _, s := range p.Steps {
+		all = append(all, s.kept...)
+	}
+	slices.Sort(all)
+	for _, size := range all[max(0, len(all)-requests):] {
+		n += size
 	}
 	return n
 }

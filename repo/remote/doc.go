@@ -27,8 +27,10 @@
 //
 // A body that ends early is asked for again from where it stopped, a few times.
 // A server that knows no ranges answers with the whole file; then one stream of
-// each file serves everything that is wanted of it. Across processes nothing is
-// resumed here: what was complete is in the store and not asked for again.
+// each file serves everything that is wanted of it. Across processes, what was
+// complete is in the store and not asked for again; and of a large object that was
+// not, what had come is kept (Kept), and the rest is asked for. It is believed as
+// little as the server: what does not fit is thrown away and asked for anew.
 //
 // # Configured remotes
 //

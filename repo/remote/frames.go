@@ -20,6 +20,11 @@ type FetchOptions struct {
 	Gate     *Gate       // shared with other fetches that run meanwhile; may be nil
 	Progress func(n int) // packed bytes that came; may be called by several goroutines
 	Passed   func(n int) // bytes that came unasked, from a server that sends files only whole; likewise
+	Keep     KeepFunc    // keeps what comes of a large object; nil: nothing is
+	KeepFrom int64       // bytes; as Spans was told
+	Resumed  func(n int) // bytes that need not come, since they were kept
+	// Vain takes back what Resumed and Progress have told, since it must come anew.
+	Vain func(resumed, came int)
 }
 
 // FetchFrames brings what the spans name and hands it to handle. With the first
@@ -90,7 +95,11 @@ type frames struct {
 func (f *frames) path(s Span) string { return repo.PackPath(f.l.Packs[s.Pack].Digest) }
 
 func (f *frames) open(ctx context.Context, s Span) (*Body, error) {
-	return f.src.Open(ctx, f.path(s), s.Off, s.Len)
+	open := func(skip int64) (*Body, error) { return f.src.Open(ctx, f.path(s), s.Off+skip, s.Len-skip) }
+	if k := f.kept(s); k != nil {
+		return keep(k, s.Len, open)
+	}
+	return open(0)
 }
 
 // serve handles the span of an open body, if there is one, which has passed the
@@ -126,9 +135,36 @@ func (f *frames) one(ctx context.Context, s Span) error {
 	return f.span(ctx, s, body)
 }
 
+// span handles what a body brings. When it began with what was kept, and something
+// is wrong with it, it is asked for anew.
 func (f *frames) span(ctx context.Context, s Span, body *Body) error {
+	had, came := body.resumed(), int64(0)
+	if had > 0 && f.opt.Resumed != nil {
+		f.opt.Resumed(int(had))
+	}
+	err := f.read(ctx, s, body, &came)
+	if err == nil || had == 0 || !body.kept.dropped || !spoilt(err) {
+		return err
+	}
+	if f.opt.Vain != nil {
+		f.opt.Vain(int(had), int(came))
+	}
+	if body, err = f.open(ctx, s); err != nil {
+		return err
+	}
+	return f.read(ctx, s, body, &came)
+}
+
+// read handles what a body brings and adds to came what progress was told of it.
+func (f *frames) read(ctx context.Context, s Span, body *Body, came *int64) error {
 	defer body.Close()
-	r := &positioned{r: body, at: s.Off, progress: f.opt.Progress}
+	r := &positioned{r: body, at: s.Off, told: body.resumed()}
+	r.progress = func(n int) {
+		*came += int64(n)
+		if f.opt.Progress != nil {
+			f.opt.Progress(n)
+		}
+	}
 	if body.Whole {
 		r.at, r.passed = 0, f.opt.Passed
 	}
@@ -137,12 +173,17 @@ func (f *frames) span(ctx context.Context, s Span, body *Body) error {
 		now, rest = group(f.l, rest)
 		err := f.handle(ctx, now, func(i int) io.Reader { return r.part(f.l.Frames[i].Offset, f.l.Frames[i].CLen) })
 		if r.err != nil { // the transfer's own words say more than what became of it
+			if errors.Is(r.err, errKept) {
+				body.settle(true)
+			}
 			return r.err
 		}
 		if err != nil {
+			body.settle(ctx.Err() == nil)
 			return fmt.Errorf("cannot use %s: %w", f.path(s), err)
 		}
 	}
+	body.settle(true)
 	return nil
 }
 
@@ -152,6 +193,7 @@ type positioned struct {
 	at       int64
 	err      error // of the stream
 	progress func(int)
+	told     int64     // bytes to come of which progress need not be told
 	passed   func(int) // nil where what lies between the parts was asked for
 }
 
@@ -188,8 +230,10 @@ func (p *part) Read(b []byte) (int, error) {
 	}
 	n, err := p.r.Read(b[:min(int64(len(b)), p.end-p.at)])
 	p.at += int64(n)
-	if n > 0 && p.progress != nil {
-		p.progress(n)
+	fresh := int64(n) - min(p.told, int64(n))
+	p.told -= int64(n) - fresh
+	if fresh > 0 {
+		p.progress(int(fresh))
 	}
 	if err != nil && p.at < p.end {
 		return n, p.fail(err)

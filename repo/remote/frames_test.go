@@ -55,7 +55,7 @@ func TestSpans(t *testing.T) {
 				return false
 			}
 		}
-		if got := fmt.Sprint(Spans(c.l, wanted)); got != c.want {
+		if got := fmt.Sprint(Spans(c.l, wanted, 1<<40)); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -105,7 +105,7 @@ func TestFetchFrames(t *testing.T) {
 				got := map[int][]byte{}
 				bytesSeen, passed := atomic.Int64{}, atomic.Int64{}
 				count := func(c *atomic.Int64) func(int) { return func(n int) { c.Add(int64(n)) } }
-				err := FetchFrames(t.Context(), src, l, Spans(l, every(n)), FetchOptions{Progress: count(&bytesSeen), Passed: count(&passed)},
+				err := FetchFrames(t.Context(), src, l, Spans(l, every(n), Large), FetchOptions{Progress: count(&bytesSeen), Passed: count(&passed)},
 					func(ctx context.Context, frames []int, frame func(int) io.Reader) error {
 						for _, i := range frames {
 							b, err := io.ReadAll(frame(i))
@@ -145,7 +145,7 @@ func TestFetchFrames(t *testing.T) {
 // What a handler leaves unread does not reach the next frame.
 func TestFramesMayBeLeftUnread(t *testing.T) {
 	dir, l, want := packs(t)
-	err := FetchFrames(t.Context(), source(t, dir), l, Spans(l, func(int) bool { return true }), FetchOptions{Parallel: 1},
+	err := FetchFrames(t.Context(), source(t, dir), l, Spans(l, func(int) bool { return true }, Large), FetchOptions{Parallel: 1},
 		func(ctx context.Context, frames []int, frame func(int) io.Reader) error {
 			head := make([]byte, 1)
 			if _, err := io.ReadFull(frame(frames[0]), head); err != nil || head[0] != want[frames[0]][0] {
@@ -160,7 +160,7 @@ func TestFramesMayBeLeftUnread(t *testing.T) {
 
 func TestFetchFramesStops(t *testing.T) {
 	dir, l, _ := packs(t)
-	all := Spans(l, func(int) bool { return true })
+	all := Spans(l, func(int) bool { return true }, Large)
 	all = append(all, all...)
 	for name, src := range map[string]Source{"directory": source(t, dir), "without ranges": at(t, withoutRanges(dir))} {
 		boom := errors.New("boom")
@@ -190,7 +190,7 @@ func TestTruncatedPack(t *testing.T) {
 		r.Header.Del("Range")
 		http.FileServer(http.Dir(dir)).ServeHTTP(&cutter{w, 1 << 20}, r)
 	}))
-	err := FetchFrames(t.Context(), short, l, Spans(l, func(int) bool { return true }), FetchOptions{}, func(ctx context.Context, frames []int, frame func(int) io.Reader) error {
+	err := FetchFrames(t.Context(), short, l, Spans(l, func(int) bool { return true }, Large), FetchOptions{}, func(ctx context.Context, frames []int, frame func(int) io.Reader) error {
 		_, err := io.Copy(io.Discard, frame(frames[0]))
 		return err
 	})
@@ -204,7 +204,7 @@ func TestTruncatedPack(t *testing.T) {
 		}
 	}
 	for name, src := range map[string]Source{"directory": source(t, dir), "ranges": at(t, http.FileServer(http.Dir(dir))), "without ranges": at(t, withoutRanges(dir))} {
-		err := FetchFrames(t.Context(), src, l, Spans(l, func(int) bool { return true }), FetchOptions{}, func(ctx context.Context, frames []int, frame func(int) io.Reader) error {
+		err := FetchFrames(t.Context(), src, l, Spans(l, func(int) bool { return true }, Large), FetchOptions{}, func(ctx context.Context, frames []int, frame func(int) io.Reader) error {
 			_, err := io.Copy(io.Discard, frame(frames[0]))
 			return err
 		})

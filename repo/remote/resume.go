@@ -41,7 +41,7 @@ func (s *httpSource) Open(ctx context.Context, path string, off, n int64) (*Body
 	if r.body.whole {
 		r.next, r.end = 0, -1
 	}
-	return &Body{r, r.body.whole}, nil
+	return &Body{ReadCloser: r, Whole: r.body.whole}, nil
 }
 
 func (r *resumed) use(a *answer) { r.body, r.left = a, a.length }

@@ -23,6 +23,8 @@ type Body struct {
 	// Whole says that the server sends the file from its first byte, whatever
 	// was asked for: it knows no ranges. The stream then ends where the file does.
 	Whole bool
+
+	kept *keptBody // nil where nothing of it is kept
 }
 
 // Pace says how long a server may take. The zero value stands for the defaults.

@@ -18,25 +18,46 @@ const (
 )
 
 // Spans covers the wanted frames of a locator. The parts of one object stay
-// together, since they are unpacked in a row.
-func Spans(l *repo.Locator, wanted func(frame int) bool) []Span {
+// together, since they are unpacked in a row; an object of large packed bytes has
+// a span of its own.
+func Spans(l *repo.Locator, wanted func(frame int) bool, large int64) []Span {
 	var spans []Span
-	var last *Span
-	for i := range l.Frames {
+	alone := false // the last one takes no more
+	for i := 0; i < len(l.Frames); {
 		if !wanted(i) {
+			i++
 			continue
 		}
-		f := &l.Frames[i]
-		fresh := last == nil || last.Pack != f.Pack || f.Offset-(last.Off+last.Len) > spanGap ||
-			f.Offset+f.CLen-last.Off > spanSize && !continues(f)
-		if fresh {
-			spans = append(spans, Span{Pack: f.Pack, Off: f.Offset})
-			last = &spans[len(spans)-1]
+		s := object(l, i, wanted)
+		i += len(s.Frames)
+		last := len(spans) - 1
+		if apart := s.Len >= large; alone || apart || last < 0 || !spans[last].join(s) {
+			spans, alone = append(spans, s), apart
 		}
-		last.Len = f.Offset + f.CLen - last.Off
-		last.Frames = append(last.Frames, i)
 	}
 	return spans
+}
+
+// object is the span of the object that begins with a frame, or of that frame.
+func object(l *repo.Locator, first int, wanted func(int) bool) Span {
+	f := &l.Frames[first]
+	s := Span{Pack: f.Pack, Off: f.Offset, Len: f.CLen, Frames: []int{first}}
+	for i := first + 1; i < len(l.Frames) && continues(&l.Frames[i]) && wanted(i) && l.Frames[i].Pack == s.Pack; i++ {
+		s.Len = l.Frames[i].Offset + l.Frames[i].CLen - s.Off
+		s.Frames = append(s.Frames, i)
+	}
+	return s
+}
+
+// join takes in the next span, where one request for both is better than two.
+func (s *Span) join(next Span) bool {
+	end := next.Off + next.Len
+	if s.Pack != next.Pack || next.Off-(s.Off+s.Len) > spanGap || end-s.Off > spanSize {
+		return false
+	}
+	s.Len = end - s.Off
+	s.Frames = append(s.Frames, next.Frames...)
+	return true
 }
 
 // continues tells whether a frame goes on with the object of the one before.

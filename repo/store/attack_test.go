@@ -102,7 +102,7 @@ func TestStoreFollowsNoLinks(t *testing.T) {
 	}
 	os.WriteFile(canary+"/file", []byte("untouched"), 0o644)
 	dir := editor(t, "1", nil)
-	for _, at := range []string{"objects", "trees", "deploy", "state", "tmp", "deploy/app", "deploy/app/org.example.Edit", "state/app", "lock", "history.jsonl", "format", "unsynced"} {
+	for _, at := range []string{"objects", "trees", "deploy", "state", "tmp", "partial", "deploy/app", "deploy/app/org.example.Edit", "state/app", "lock", "history.jsonl", "format", "unsynced"} {
 		t.Run(at, func(t *testing.T) {
 			s := storetest.Open(t)
 			name := filepath.Join(s.Dir(), at)

@@ -10,6 +10,7 @@
 //	    state/<ref>.json            floors, holds, pins: what an uninstall leaves
 //	    history.jsonl               what was done, a line each
 //	    unsynced                    contents may not have reached the disk (object.go)
+//	    partial/                    of large contents whose download broke off (partial.go)
 //	    tmp/                        of the writer; what a crash leaves is cleared by the next
 //
 // A deployed release is a bundle directory. Its files are hard links to the

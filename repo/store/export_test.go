@@ -9,6 +9,6 @@ func (s *Store) SetBoot(id string) { s.boot = func() string { return id } }
 // SetPlain pretends that the file system has neither hard links nor O_TMPFILE.
 func (s *Store) SetPlain() { s.noLink, s.noTmp = true, true }
 
-var Surplus = surplus
+var Surplus, SurplusPartials = surplus, surplusPartials
 
 var MaxHistory = maxHistory

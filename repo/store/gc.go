@@ -22,11 +22,12 @@ type Freed struct {
 	Releases int        `json:"releases"` // deployed ones, of what is still installed
 	Unused   []repo.Ref `json:"unused"`   // runtimes and extensions that nothing needs any more
 	Busy     int        `json:"busy"`     // releases that instances still run from
+	Partial  int        `json:"partial"`  // beginnings of downloads that broke off
 }
 
 // GC removes what nobody needs: runtimes and extensions that were brought along
 // for apps that are gone, releases beyond those kept for a rollback, contents that
-// no release refers to, and what a crash left. It may be stopped at any moment.
+// no release refers to, and what a crash or a download that broke off left. It may be stopped at any moment.
 func (s *Store) GC(l *Lock) (Freed, error) { return s.gc(l, true) }
 
 // Trim is GC after a change of what is installed. When no release goes, it leaves
@@ -45,6 +46,11 @@ func (s *Store) gc(l *Lock, all bool) (Freed, error) {
 	}
 	if err == nil && (all || f.Releases+len(f.Unused) > 0) {
 		err = s.dropContents(l, &f)
+	}
+	if err == nil && all {
+		var freed int64
+		f.Partial, freed, err = s.sweepPartials(true)
+		f.Bytes += freed
 	}
 	if err != nil {
 		return f, explain(fmt.Errorf("cannot clear the store up: %w", err), s.system)

@@ -140,5 +140,8 @@ func (s *Store) recover() error {
 			return err
 		}
 	}
+	if _, _, err := s.sweepPartials(false); err != nil {
+		return err
+	}
 	return s.recheck()
 }

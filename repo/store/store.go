@@ -159,7 +159,7 @@ func makeTop(dir string, system bool) error {
 
 // furnish makes what every store has.
 func (s *Store) furnish() error {
-	for _, name := range []string{"objects", "trees", "deploy", "state", "tmp"} {
+	for _, name := range []string{"objects", "trees", "deploy", "state", "tmp", "partial"} {
 		if err := s.mkdir(name); err != nil {
 			return err
 		}
