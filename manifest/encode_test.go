@@ -97,6 +97,9 @@ func encodeBuild(b *strings.Builder, m *Manifest) {
 	if m.Kind == App {
 		b.WriteString("[export]\n")
 	}
+	if len(m.Exports.Opens) > 0 {
+		fmt.Fprintf(b, "opens = %s\n", list(m.Exports.Opens))
+	}
 	for _, class := range exportClasses {
 		for i, e := range *class.into(&m.Exports) {
 			if i == 0 {

@@ -56,6 +56,33 @@ func (r *reader) exportArray(n *node, path string) {
 	}
 }
 
+const maxOpens = 64
+
+func (r *reader) opens(n *node, _ string) {
+	for _, elem := range r.strings(n, "opens", maxOpens) {
+		switch {
+		case !IsMediaType(elem.text):
+			r.bad(elem, "write it like \"text/plain\" or \"x-scheme-handler/magnet\"", "%q is not a type of files in lower case", elem.text)
+		case slices.Contains(r.m.Exports.Opens, elem.text):
+			r.bad(elem, "", "opens has %q twice", elem.text)
+		default:
+			r.m.Exports.Opens = append(r.m.Exports.Opens, elem.text)
+		}
+	}
+}
+
+// IsMediaType tells whether text is TYPE/SUBTYPE of RFC 6838, in lower case: the
+// letters of a type mean the same in both, and one spelling is enough.
+func IsMediaType(text string) bool {
+	media, sub, ok := strings.Cut(text, "/")
+	part := func(p string) bool {
+		return p != "" && isLowerAlnum(rune(p[0])) && !strings.ContainsFunc(p, func(c rune) bool { return !isLowerAlnum(c) && !strings.ContainsRune("!#$&-^_.+", c) })
+	}
+	return ok && len(text) <= 120 && part(media) && part(sub)
+}
+
+func isLowerAlnum(c rune) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
+
 func (r *reader) exportPath(n *node) string {
 	path, err := insidePath(n.text)
 	r.report(n, err)

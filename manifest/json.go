@@ -27,26 +27,26 @@ func (m *Manifest) MarshalJSON() ([]byte, error) {
 }
 
 type view struct {
-	ID          ID                  `json:"id"`
-	Name        string              `json:"name"`
-	Version     string              `json:"version"`
-	Channel     string              `json:"channel"`
-	Kind        Kind                `json:"kind"`
-	Summary     string              `json:"summary,omitempty"`
-	License     string              `json:"license,omitempty"`
-	Homepage    string              `json:"homepage,omitempty"`
-	Arch        []string            `json:"arch,omitempty"`
-	Runtime     string              `json:"runtime,omitempty"`
-	Extends     ID                  `json:"extends,omitempty"`
-	Command     string              `json:"command,omitempty"`
-	Args        []string            `json:"args,omitempty"`
-	Commands    map[string]string   `json:"commands,omitempty"`
-	Env         map[string]string   `json:"env,omitempty"`
-	Permissions []viewEntry         `json:"permissions"`
-	Limits      []viewEntry         `json:"limits,omitempty"`
-	Sources     []Source            `json:"sources,omitempty"`
-	Steps       []string            `json:"steps,omitempty"`
-	Export      map[string][]Export `json:"export,omitempty"`
+	ID          ID                `json:"id"`
+	Name        string            `json:"name"`
+	Version     string            `json:"version"`
+	Channel     string            `json:"channel"`
+	Kind        Kind              `json:"kind"`
+	Summary     string            `json:"summary,omitempty"`
+	License     string            `json:"license,omitempty"`
+	Homepage    string            `json:"homepage,omitempty"`
+	Arch        []string          `json:"arch,omitempty"`
+	Runtime     string            `json:"runtime,omitempty"`
+	Extends     ID                `json:"extends,omitempty"`
+	Command     string            `json:"command,omitempty"`
+	Args        []string          `json:"args,omitempty"`
+	Commands    map[string]string `json:"commands,omitempty"`
+	Env         map[string]string `json:"env,omitempty"`
+	Permissions []viewEntry       `json:"permissions"`
+	Limits      []viewEntry       `json:"limits,omitempty"`
+	Sources     []Source          `json:"sources,omitempty"`
+	Steps       []string          `json:"steps,omitempty"`
+	Export      map[string]any    `json:"export,omitempty"` // lists by key
 }
 
 type viewEntry struct {
@@ -64,8 +64,11 @@ func viewEntries(entries []permissions.Entry) []viewEntry {
 	return out
 }
 
-func (e Exports) view() map[string][]Export {
-	out := map[string][]Export{}
+func (e Exports) view() map[string]any {
+	out := map[string]any{}
+	if len(e.Opens) > 0 {
+		out["opens"] = e.Opens
+	}
 	for _, class := range exportClasses {
 		if list := *class.into(&e); len(list) > 0 {
 			out[class.name] = list

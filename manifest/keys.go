@@ -146,6 +146,8 @@ var keyTable = []key{
 		wantTable, (*reader).export},
 	{KeyInfo{Path: "export.desktop", Type: "array of strings or tables", For: onlyApp, Default: "[]", Example: `[{ path = "/usr/share/applications/nano.desktop", name = "org.gnu.Nano.desktop" }]`,
 		Summary: "Desktop entries. The name outside is ID.desktop or ID.SUFFIX.desktop."}, wantArray, (*reader).exportArray},
+	{KeyInfo{Path: "export.opens", Type: "array of strings", For: onlyApp, Default: "[]", Example: `["text/plain", "x-scheme-handler/magnet"]`,
+		Summary: "Types of files that desktop entries may claim, and schemes of addresses, as x-scheme-handler/NAME. Users see them before they install; a claim that is not here is left out."}, wantArray, (*reader).opens},
 	{KeyInfo{Path: "export.icons", Type: "array of strings or tables", For: onlyApp, Default: "[]", Example: `["share/icons/hicolor/scalable/apps/org.gnu.Nano.svg"]`,
 		Summary: "Icons, png or svg. The name outside is the ID, perhaps with .SUFFIX or -symbolic."}, wantArray, (*reader).exportArray},
 	{KeyInfo{Path: "export.man", Type: "array of strings or tables", For: onlyApp, Default: "[]", Example: `["share/man/man1/nano.1"]`,

@@ -175,6 +175,9 @@ func (l *linter) lintBuild() {
 }
 
 func (l *linter) lintExports() {
+	if len(l.m.Exports.Opens) > 0 && len(l.m.Exports.Desktop) == 0 {
+		l.say("export.opens", "export the desktop entry that claims them", "opens claims nothing without a desktop entry")
+	}
 	for i := range l.m.Exports.Completions {
 		l.say(fmt.Sprintf("export.completions[%d]", i), "leave it out unless it is needed", "a completion is code that runs in the user's shell, outside the sandbox")
 	}

@@ -117,6 +117,10 @@ type Exports struct {
 	Mime        []Export // shared-mime-info packages
 	Metainfo    []Export // AppStream
 	Completions []Export // shell completions
+
+	// Opens are the types of files, and as x-scheme-handler/NAME the schemes of
+	// addresses, that the desktop entries may claim. They name no files.
+	Opens []string
 }
 
 // Export is one exported file: where it is inside, and its name outside.

@@ -125,6 +125,46 @@ func TestUserSession(t *testing.T) {
 	}
 }
 
+// What an app registers itself for is told before it is installed, and what more
+// an update registers. Nothing else is registered.
+func TestRegistrationIsTold(t *testing.T) {
+	const name = "org.example.Edit.desktop"
+	claims := func(opens string) string {
+		return "[export]\ndesktop = [\"share/applications/" + name + "\"]\nopens = [" + opens + "]\n"
+	}
+	s := newShop(t)
+	release := func(version, opens string) {
+		b := e2e.Bundle(t, fmt.Sprintf("id = \"org.example.Edit\"\nversion = %q\ncommand = \"main\"\n", version)+claims(opens), map[string]string{"files/bin/main": "=#!/bin/sh\n",
+			"files/share/applications/" + name: "=[Desktop Entry]\nType=Application\nExec=main %u\nMimeType=text/plain;x-scheme-handler/edit;x-scheme-handler/https;\n"})
+		s.ok("publish", "--repo", "repo", "--key", "release", b)
+	}
+	registered := func(want string) {
+		t.Helper()
+		text := e2e.Read(s.user.Dir + "/.local/share/sandbox/share/applications/" + name)
+		if !strings.Contains(text, "\nMimeType="+want+"\n") {
+			t.Errorf("want %q in\n%s", want, text)
+		}
+	}
+	release("1.0", `"text/plain"`)
+	s.add()
+	if out := s.user.ok("info", "edit"); !strings.Contains(out, "  your desktop will offer it to\n    open files of the type text/plain") || strings.Contains(out, "addresses") {
+		t.Errorf("info: %s", out)
+	}
+	var doc infoDoc
+	if err := json.Unmarshal([]byte(s.user.ok("info", "--json", "edit")), &doc); err != nil || !slices.Equal(doc.Registers.Types, []string{"text/plain"}) || doc.Registers.Schemes != nil {
+		t.Errorf("%+v, %v", doc.Registers, err)
+	}
+	if r := s.user.Run("install", "-y", "edit"); r.Code != 0 || !strings.Contains(r.Stderr, "open files of the type text/plain") || !strings.Contains(r.Stderr, "x-scheme-handler/edit, x-scheme-handler/https") {
+		t.Errorf("install: %d %s", r.Code, r.Stderr)
+	}
+	registered("text/plain;")
+	release("1.1", `"text/plain", "x-scheme-handler/edit"`)
+	if r := s.user.Run("update", "-y"); r.Code != 0 || !strings.Contains(r.Stderr, "  new    offers to open addresses that begin with edit:\n") || strings.Contains(r.Stderr, "open files") {
+		t.Errorf("update: %d %s", r.Code, r.Stderr)
+	}
+	registered("text/plain;x-scheme-handler/edit;")
+}
+
 // Every verb that prints has --json, and what it prints is JSON alone.
 func TestClientJSON(t *testing.T) {
 	s := newShop(t)

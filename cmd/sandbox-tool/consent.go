@@ -18,6 +18,7 @@ import (
 	"sandbox/manifest"
 	"sandbox/permissions"
 	"sandbox/repo/client"
+	"sandbox/repo/export"
 	"sandbox/repo/key"
 )
 
@@ -199,6 +200,9 @@ func (o *consent) step(s *client.Step) {
 		}
 		return
 	}
+	for _, line := range export.Registers(s.Manifest).Lines(export.Registers(s.OldManifest)) {
+		safe.Line(o.w, "  new    offers to %s", line)
+	}
 	if !s.Needs.Has(client.NeedPermissions) || o.in == nil {
 		o.changes(s, false) // else they are shown with the question
 	}
@@ -224,6 +228,12 @@ func (o *consent) asks(m *manifest.Manifest, required, optional permissions.Set)
 			fmt.Fprintln(o.w, "  and may ask you later to")
 		}
 		o.permission("    ", p, reason(m, p))
+	}
+	for i, line := range export.Registers(m).Lines(export.Registration{}) {
+		if i == 0 {
+			fmt.Fprintln(o.w, "  your desktop will offer it to")
+		}
+		safe.Line(o.w, "    %s", line)
 	}
 }
 

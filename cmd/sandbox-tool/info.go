@@ -13,6 +13,7 @@ import (
 	"sandbox/internal/cli"
 	"sandbox/internal/safe"
 	"sandbox/repo/client"
+	"sandbox/repo/export"
 )
 
 type infoOptions struct {
@@ -38,19 +39,22 @@ kept. Nothing is installed.`
 
 type infoDoc struct {
 	releaseRow
-	Name        string       `json:"name,omitempty"`
-	Summary     string       `json:"summary,omitempty"`
-	License     string       `json:"license,omitempty"`
-	Homepage    string       `json:"homepage,omitempty"`
-	Remote      string       `json:"remote"`
-	Fingerprint string       `json:"fingerprint"`
-	Also        []string     `json:"also"` // remotes that offer it too
-	Download    int64        `json:"download"`
-	Disk        int64        `json:"disk"`
-	Permissions []askRow     `json:"permissions"`
-	Releases    []releaseRow `json:"releases"` // older ones that are kept
-	Installed   *releaseRow  `json:"installed"`
-	Checked     time.Time    `json:"checked"` // when the repository was asked
+	Name        string   `json:"name,omitempty"`
+	Summary     string   `json:"summary,omitempty"`
+	License     string   `json:"license,omitempty"`
+	Homepage    string   `json:"homepage,omitempty"`
+	Remote      string   `json:"remote"`
+	Fingerprint string   `json:"fingerprint"`
+	Also        []string `json:"also"` // remotes that offer it too
+	Download    int64    `json:"download"`
+	Disk        int64    `json:"disk"`
+	Permissions []askRow `json:"permissions"`
+
+	Registers export.Registration `json:"registers"` // what the desktop will offer it for
+
+	Releases  []releaseRow `json:"releases"` // older ones that are kept
+	Installed *releaseRow  `json:"installed"`
+	Checked   time.Time    `json:"checked"` // when the repository was asked
 }
 
 func runInfo(ctx context.Context, o infoOptions, arg string, stdout io.Writer, p *progress) error {
@@ -80,7 +84,7 @@ func runInfo(ctx context.Context, o infoOptions, arg string, stdout io.Writer, p
 
 func infoOf(in *client.Info) infoDoc {
 	d := infoDoc{releaseRow: rowOf(in.Release), Remote: in.Origin.Label(), Fingerprint: in.Origin.Root, Also: []string{},
-		Download: in.Download, Disk: in.Disk, Permissions: asksOf(in.Manifest, in.Required, in.Optional), Releases: []releaseRow{}, Checked: in.Origin.Checked()}
+		Download: in.Download, Disk: in.Disk, Permissions: asksOf(in.Manifest, in.Required, in.Optional), Registers: export.Registers(in.Manifest), Releases: []releaseRow{}, Checked: in.Origin.Checked()}
 	if m := in.Manifest; m != nil {
 		d.Name, d.Summary, d.License, d.Homepage = m.Name, m.Summary, m.License, m.Homepage
 	}

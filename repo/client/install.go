@@ -188,6 +188,9 @@ func (p *planner) complete(ctx context.Context, s *Step) error {
 	if err := s.grants(); err != nil {
 		return err
 	}
+	if s.Old != nil {
+		s.OldManifest, _ = manifest.Load(c.Store.BundleDir(*s.Old)) // without it all counts as new
+	}
 	c.tell(Event{Stage: "look", Text: string(s.Release.Ref.ID)})
 	t, err := c.fetchTree(ctx, s)
 	if err != nil {

@@ -76,12 +76,13 @@ type Step struct {
 	Release repo.Release
 	Old     *store.Record // what is installed; nil: nothing
 
-	Manifest *manifest.Manifest
-	Required permissions.Set // granted by installing
-	Optional permissions.Set // asked about at first use
-	Changes  permissions.Changes
-	Needs    Need
-	Explicit bool // asked for by name, not brought along
+	Manifest    *manifest.Manifest
+	OldManifest *manifest.Manifest // of Old; nil when it cannot be read
+	Required    permissions.Set    // granted by installing
+	Optional    permissions.Set    // asked about at first use
+	Changes     permissions.Changes
+	Needs       Need
+	Explicit    bool // asked for by name, not brought along
 
 	OldPublisher []byte // with NeedPublisher: the key until now
 

@@ -163,7 +163,7 @@ func TestFilesOfOthersStay(t *testing.T) {
 func TestDesktopEntryInjection(t *testing.T) {
 	p := newPlace(t)
 	p.Program = `/opt/odd "dir" $(x) 100%/sandbox`
-	m := load(t, newApp(t, "org.example.Tool", "commands = { tool = \"tool\", toolw = \"toolw\" }", nil))
+	m := load(t, newApp(t, "org.example.Tool", "commands = { tool = \"tool\", toolw = \"toolw\" }\n[export]\nopens = [\"text/html\", \"x-scheme-handler/tool\"]", nil))
 	for name, c := range map[string]struct{ unsafe, want string }{
 		"a line end in the name":        {`Name=x\nExec=/bin/evil`, "Name=A Tool\n"},
 		"a carriage return":             {`Name=x\rExec=/bin/evil`, "Name=A Tool\n"},
@@ -177,6 +177,8 @@ func TestDesktopEntryInjection(t *testing.T) {
 		"a word that ends the list":     {`Keywords=a\nExec=b;ok;`, "Keywords=ok;\n"},
 		"a semicolon in a word":         {`Keywords=a\;b;`, `Keywords=a\;b;` + "\n"},
 		"a type with a line":            {"MimeType=text/plain\\n[x];text/html;../x;a/b/c;", "MimeType=text/html;\n"},
+		"types that nobody was told of": {"MimeType=text/plain;x-scheme-handler/https;text/HTML;inode/directory;", ""},
+		"a scheme among them":           {"MimeType=x-scheme-handler/https;x-scheme-handler/tool;", "MimeType=x-scheme-handler/tool;\n"},
 		"categories":                    {"Categories=Utility;A B;[x];", "Categories=Utility;\n"},
 		"a switch that is none":         {"Terminal=true; x", ""},
 		"a switch":                      {"Terminal=true", "Terminal=true\n"},

@@ -109,6 +109,9 @@ func (w *work) commands(opened []open, d Decisions, elsewhere map[manifest.ID]bo
 	}
 }
 
+// mostNamed is how many types a note names.
+const mostNamed = 8
+
 // app collects what one app exports besides its commands.
 func (w *work) app(a open, completions bool) {
 	id, e := a.man.ID, a.man.Exports
@@ -132,10 +135,13 @@ func (w *work) app(a open, completions bool) {
 		if !ok {
 			continue
 		}
-		text, mimes, err := desktopEntry(w.place, a.man, icons, data)
+		text, claims, err := desktopEntry(w.place, a.man, icons, data)
 		if !w.failed(a, x, err) && w.add(filepath.Join(shareDir, "applications", x.Name), id, text) {
 			entries = append(entries, x.Name)
-			w.entries[x.Name] = mimes
+			w.entries[x.Name] = claims.opens
+		}
+		if n := len(claims.unasked); n > 0 {
+			w.note(id, "%s would open what export.opens of its manifest does not name, so that is left out: %s", x.Name, strings.Join(claims.unasked[:min(n, mostNamed)], ", "))
 		}
 	}
 	for _, x := range e.Mime {

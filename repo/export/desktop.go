@@ -28,7 +28,6 @@ var entryLists = []struct {
 	ok        func(string) bool
 }{
 	{"Categories", false, plainWord},
-	{"MimeType", false, mimeType},
 	{"Keywords", true, func(s string) bool { return shown(s, 100) }},
 }
 
@@ -39,14 +38,15 @@ var entrySwitches = []string{"Terminal", "StartupNotify", "NoDisplay", "SingleMa
 // desktopEntry writes a desktop entry for an app. Of the bundle's own entry it
 // takes what is listed above and nothing that says what to start: Exec is ours,
 // Actions and TryExec are dropped. The entry chooses among the commands of the
-// manifest by the name of its program.
-func desktopEntry(p Place, m *manifest.Manifest, icons []string, unsafeEntry []byte) (text []byte, mimes []string, err error) {
+// manifest by the name of its program. What it claims to open must be in the
+// manifest, where users see it before they install.
+func desktopEntry(p Place, m *manifest.Manifest, icons []string, unsafeEntry []byte) (text []byte, c claims, err error) {
 	from, err := readEntry(unsafeEntry, "Desktop Entry")
 	if err != nil {
-		return nil, nil, err
+		return nil, c, err
 	}
 	if kind := from["Type"]; kind != "Application" {
-		return nil, nil, fmt.Errorf("is of type %q, not Application", kind)
+		return nil, c, fmt.Errorf("is of type %q, not Application", kind)
 	}
 	command, field := entryExec(m, from["Exec"])
 	words := []string{p.Program, "run"}
@@ -55,7 +55,7 @@ func desktopEntry(p Place, m *manifest.Manifest, icons []string, unsafeEntry []b
 	}
 	exec, err := quoteExec(append(words, "--", string(m.ID))...)
 	if err != nil {
-		return nil, nil, err
+		return nil, c, err
 	}
 	if field != "" {
 		exec += " " + field
@@ -72,6 +72,10 @@ func desktopEntry(p Place, m *manifest.Manifest, icons []string, unsafeEntry []b
 	for _, key := range sortedKeys(from) {
 		entryKey(&k, key, from[key])
 	}
+	c = claimed(m, from["MimeType"])
+	if len(c.opens) > 0 {
+		k.list("MimeType", c.opens)
+	}
 	k.set("Exec", exec)
 	if icon := entryIcon(m, icons, from["Icon"]); icon != "" {
 		k.set("Icon", icon)
@@ -80,7 +84,26 @@ func desktopEntry(p Place, m *manifest.Manifest, icons []string, unsafeEntry []b
 		k.set("StartupWMClass", class)
 	}
 	k.set("X-Sandbox-App", string(m.ID))
-	return k.bytes(), slices.DeleteFunc(splitList(from["MimeType"]), func(t string) bool { return !mimeType(t) }), nil
+	return k.bytes(), c, nil
+}
+
+// claims are the types that a desktop entry is said to open.
+type claims struct {
+	opens   []string
+	unasked []string // that the manifest does not name
+}
+
+func claimed(m *manifest.Manifest, unsafeList string) (c claims) {
+	for _, t := range splitList(unsafeList) {
+		switch {
+		case !mimeType(t), slices.Contains(c.opens, t):
+		case slices.Contains(m.Exports.Opens, t):
+			c.opens = append(c.opens, t)
+		default:
+			c.unasked = append(c.unasked, t)
+		}
+	}
+	return c
 }
 
 // entryKey copies one pair if it is on the list and its value is as it must be.

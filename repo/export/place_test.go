@@ -202,6 +202,7 @@ license = "MIT"
 "session-bus:own:org.mpris.MediaPlayer2.tool" = "be found as a player"
 [export]
 desktop = ["share/applications/org.example.Tool.desktop"]
+opens = ["text/plain", "application/x-tool"]
 icons = ["share/icons/org.example.Tool.png", "share/icons/org.example.Tool.svg", "share/icons/org.example.Tool-symbolic.svg"]
 man = ["/usr/share/man/man1/tool.1.gz", "share/man/toolrc.5"]
 mime = ["share/mime/org.example.Tool.xml"]
