@@ -14,7 +14,8 @@ prepare() {
 	need gcc=gcc libc6-dev=file:/usr/include/stdio.h pkg-config=pkg-config \
 		libseccomp-dev=pkg-config:libseccomp git=git tmux=tmux dbus-daemon=dbus-daemon \
 		xfsprogs=file:/usr/sbin/mkfs.xfs nginx-light=file:/usr/sbin/nginx desktop-file-utils=desktop-file-validate \
-		libglib2.0-bin=gio man-db=man ca-certificates=file:/etc/ssl/certs/ca-certificates.crt
+		libglib2.0-bin=gio man-db=man strace=strace \
+		openssh-client=ssh-agent zsh=zsh fish=fish ca-certificates=file:/etc/ssl/certs/ca-certificates.crt
 }
 
 check() {

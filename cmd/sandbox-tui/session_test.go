@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -155,15 +157,18 @@ func TestSession(t *testing.T) {
 
 func TestSignalsGiveTheTerminalBack(t *testing.T) {
 	program := e2e.Program(t, "sandbox-tui")
-	for signal, status := range map[string]string{"TERM": "143", "HUP": "129", "INT": "130"} {
-		t.Run(signal, func(t *testing.T) {
+	for signal, status := range map[syscall.Signal]string{syscall.SIGTERM: "143", syscall.SIGHUP: "129", syscall.SIGINT: "130"} {
+		t.Run(signal.String(), func(t *testing.T) {
 			h := e2e.NewHome(t)
 			x := newTmux(t, h, 80, 24, program, "tui")
 			x.sees("Nothing is running.")
 			x.is("#{alternate_on}", "1")
-			pid := strings.TrimSpace(e2e.Read(filepath.Join(h.Dir, "pid")))
-			if out, err := exec.Command("kill", "-"+signal, pid).CombinedOutput(); err != nil {
-				t.Fatalf("%v: %s", err, out)
+			pid, err := strconv.Atoi(strings.TrimSpace(e2e.Read(filepath.Join(h.Dir, "pid"))))
+			if err == nil {
+				err = syscall.Kill(pid, signal)
+			}
+			if err != nil {
+				t.Fatal(err)
 			}
 			x.ended(status)
 		})
