@@ -11,10 +11,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// WriteFile replaces path with data: a temporary file in the same directory,
-// fsync, rename, fsync of the directory. The mode is exact, whatever the umask.
-// A symbolic link at path is replaced, never followed.
-func WriteFile(path string, data []byte, mode os.FileMode) (err error) {
+// WriteFile replaces path with data. The mode is exact, whatever the umask. A
+// symbolic link at path is replaced, never followed.
+func WriteFile(path string, data []byte, mode os.FileMode) error {
+	return Write(path, mode, func(f *os.File) error {
+		_, err := f.Write(data)
+		return err
+	})
+}
+
+// Write is WriteFile with what fill writes: a temporary file in the same directory,
+// fsync, rename, fsync of the directory. When fill fails, nothing is changed.
+func Write(path string, mode os.FileMode, fill func(*os.File) error) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, ".tmp-*")
 	if err != nil {
@@ -26,7 +34,7 @@ func WriteFile(path string, data []byte, mode os.FileMode) (err error) {
 			os.Remove(f.Name())
 		}
 	}()
-	if _, err = f.Write(data); err != nil {
+	if err = fill(f); err != nil {
 		return err
 	}
 	if err = f.Chmod(mode); err != nil {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -29,7 +28,8 @@ type Carried struct {
 
 // Download writes what the wanted need into one file, for a machine without a
 // network. All of it comes from one repository, which vouches for it there as
-// here. The file appears once it is complete.
+// here. The file appears once it is complete; the same state of the repository
+// gives the same bytes.
 func (c *Client) Download(ctx context.Context, wants []Want, opt PlanOptions, path string) (*Carried, error) {
 	if len(wants) == 0 {
 		return nil, errors.New("internal error: nothing to download")
@@ -63,7 +63,7 @@ func (c *Client) Download(ctx context.Context, wants []Want, opt PlanOptions, pa
 		return nil, err
 	}
 	out := &Carried{Path: path, Releases: releases}
-	err = writeWhole(path, func(f *os.File) error {
+	err = disk.Write(path, 0o644, func(f *os.File) error {
 		w := &tarWriter{c: c, o: o, t: tar.NewWriter(f), has: map[string]bool{}}
 		if err := w.all(ctx, releases, metadata); err != nil {
 			return err
@@ -112,33 +112,6 @@ func (c *Client) together(ctx context.Context, o *Origin, offers []*Offer) ([]re
 		add(rel)
 	}
 	return all, nil
-}
-
-// writeWhole makes a file that has its name only once it is complete.
-func writeWhole(path string, fill func(*os.File) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".sandbox-download-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		f.Close()
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	if err = fill(f); err != nil {
-		return err
-	}
-	if err = f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return disk.SyncDir(filepath.Dir(path))
 }
 
 // tarWriter writes a single-file bundle.

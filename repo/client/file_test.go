@@ -324,6 +324,40 @@ func TestCarriedFileThatIsNone(t *testing.T) {
 	}
 }
 
+// The same state of a repository gives the same file, whatever else this machine has
+// asked it.
+func TestDownloadIsStable(t *testing.T) {
+	b := newBench(t, withRuntime(edit("1.0")), runtimeBundle("1"), repotest.App("org.other.Draw", "1.0"))
+	b.repo.Delegations = []repotest.Delegation{{Name: "pub-ann", Patterns: []string{"app/org.other.*/*/*"}, Keys: []repotest.Key{repotest.NewKey("ann")}}}
+	b.publish(repotest.App("org.other.Draw", "1.1"))
+	var first []byte
+	for i := range 8 {
+		o := b.elsewhere()
+		o.add("main", b.server.URL, b.repo.Fingerprint())
+		if i%2 == 1 {
+			if _, err := o.client().Search(t.Context(), nil, SearchOptions{}); err != nil {
+				t.Fatal(err)
+			}
+			o.mustInstall("org.other.Draw")
+		}
+		data, err := os.ReadFile(o.carry("org.example.Edit"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			first = data
+		}
+		if !bytes.Equal(data, first) {
+			t.Errorf("download %d differs", i)
+		}
+	}
+	o := b.elsewhere()
+	if _, _, err := o.installFile(b.carry("org.example.Edit"), true, 0); err != nil {
+		t.Error(err)
+	}
+	o.sound("1.0")
+}
+
 func TestDownloadFails(t *testing.T) {
 	b := newBench(t, heavy("1.0"))
 	dir := t.TempDir()

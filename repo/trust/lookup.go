@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
@@ -17,6 +19,9 @@ import (
 // to. It comes from the store when the snapshot still names that version. nil
 // without an error is a role that has not said anything yet. The caller holds mu.
 func (r *Repository) role(ctx context.Context, name string) (*metadata.Metadata[metadata.TargetsType], error) {
+	if r.asked != nil {
+		r.asked[name] = true
+	}
 	if m := r.tm.Targets[name]; m != nil {
 		return m, nil
 	}
@@ -246,8 +251,11 @@ type File struct {
 
 // Export returns the metadata that vouches for refs, for somebody without a
 // network: every root from the first, the timestamp, the snapshot, and the roles
-// that were asked about.
+// that they are looked up in, by name. It depends on nothing else that was asked.
 func (r *Repository) Export(ctx context.Context, refs []repo.Ref) ([]File, error) {
+	r.mu.Lock()
+	r.asked = map[string]bool{}
+	r.mu.Unlock()
 	for _, ref := range refs {
 		if _, err := r.Release(ctx, ref); err != nil {
 			return nil, err
@@ -271,7 +279,10 @@ func (r *Repository) Export(ctx context.Context, refs []repo.Ref) ([]File, error
 	}
 	files = append(files, File{"timestamp.json", []byte(st.Timestamp)},
 		File{roleDir + "/" + roleName(metadata.SNAPSHOT, r.tm.Snapshot.Signed.Version), []byte(st.Snapshot)})
-	for name := range r.tm.Targets {
+	for _, name := range slices.Sorted(maps.Keys(r.asked)) {
+		if r.tm.Targets[name] == nil {
+			continue
+		}
 		meta := r.tm.Snapshot.Signed.Meta[name+".json"]
 		path := roleDir + "/" + roleName(name, meta.Version)
 		data, ok := r.stored(path, meta)

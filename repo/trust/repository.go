@@ -43,7 +43,8 @@ type Repository struct {
 	now     time.Time // the latest that this machine has seen
 	checked time.Time
 	stale   []string
-	lenient bool // dates do not count
+	lenient bool            // dates do not count
+	asked   map[string]bool // roles, since Export has begun
 }
 
 // New prepares a view. src may be nil when only Load follows.
