@@ -53,7 +53,7 @@ func runGC(ctx context.Context, o storeFlags, stdout, stderr io.Writer) error {
 		cli.Note(stderr, "%s was not needed any more", r)
 	}
 	if f.Partial > 0 {
-		cli.Note(stderr, "%d files of which a part had come will be fetched from their beginning", f.Partial)
+		cli.Note(stderr, "forgotten: %s, of which a part had come", amount.Of(f.Partial, "file"))
 	}
 	if f.Busy > 0 {
 		cli.Note(stderr, "%s kept, from which instances run", amount.Of(f.Busy, "release"))

@@ -3,7 +3,6 @@ package export
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +12,7 @@ import (
 
 	"sandbox/internal/hint"
 	"sandbox/manifest"
+	"sandbox/repo/strictjson"
 )
 
 // record is exports.json: every file we made, so that it can be told from what
@@ -45,7 +45,7 @@ func loadRecord(p Place) (record, error) {
 		data, err = os.ReadFile(path)
 	}
 	if err == nil {
-		err = json.Unmarshal(data, &r)
+		err = strictjson.Unmarshal(data, &r)
 	}
 	if err == nil && r.Format != 1 {
 		err = fmt.Errorf("format %d is not known here", r.Format)

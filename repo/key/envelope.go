@@ -1,18 +1,18 @@
 package key
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"golang.org/x/crypto/chacha20poly1305"
 	"golang.org/x/crypto/scrypt"
+
+	"sandbox/repo/strictjson"
 )
 
 // envelope is the document in NAME.key.
@@ -138,13 +138,8 @@ func (e *envelope) open(public Public, passphrase []byte) (ed25519.PrivateKey, e
 // parseEnvelope reads a document that may come from anywhere.
 func parseEnvelope(data []byte) (*envelope, Public, error) {
 	e := &envelope{}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(e); err != nil {
+	if err := strictjson.Unmarshal(data, e); err != nil {
 		return nil, Public{}, fmt.Errorf("it is no key file: %w", err)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, Public{}, errors.New("it is no key file: something follows it")
 	}
 	switch {
 	case e.Type != envelopeType:

@@ -284,6 +284,36 @@ func FuzzParsePublic(f *testing.F) {
 	})
 }
 
+// A key file that can be read in two ways is none, whatever it holds.
+func TestKeyFileIsReadStrictly(t *testing.T) {
+	const good = `{"type":"sandbox-key","format":1,"name":"a","public":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","created":"2001-01-01T00:00:00Z","kdf":null,"seed":""}`
+	for name, c := range map[string]struct {
+		text string
+		ok   bool
+	}{
+		"good":            {good, true},
+		"space around it": {" " + good + "\n", true},
+		"a key twice":     {strings.Replace(good, `"name":"a"`, `"name":"b","name":"a"`, 1), false},
+		"another case":    {strings.Replace(good, `"name":"a"`, `"name":"a","Name":"b"`, 1), false},
+		"an unknown key":  {strings.Replace(good, `"name":"a"`, `"name":"a","agent":true`, 1), false},
+		"null":            {strings.Replace(good, `"seed":""`, `"seed":null`, 1), false},
+		"something after": {good + "{}", false},
+		"unknown below":   {strings.Replace(good, `"kdf":null`, `"kdf":{"name":"scrypt","n":1024,"r":8,"p":1,"salt":"","cost":1}`, 1), false},
+	} {
+		path := filepath.Join(t.TempDir(), "a.key")
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(path)
+		if (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil && (!strings.Contains(err.Error(), path) || hint.Of(err) == "") {
+			t.Errorf("%s: which file it is, or the way out, is not said: %v", name, err)
+		}
+	}
+}
+
 func FuzzEnvelope(f *testing.F) {
 	f.Add([]byte(`{"type":"sandbox-key","format":1,"name":"a","public":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","created":"2001-01-01T00:00:00Z","kdf":null,"seed":""}`))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -13,6 +13,7 @@ import (
 
 	"sandbox/internal/disk"
 	"sandbox/internal/hint"
+	"sandbox/repo/strictjson"
 )
 
 // Remote is a configured repository.
@@ -26,6 +27,28 @@ type Remote struct {
 	Deny     []Pattern `json:"deny,omitempty"`
 	Disabled bool      `json:"disabled,omitempty"`
 	Added    time.Time `json:"added"`
+}
+
+// configFile is a Remote as it is stored.
+type configFile struct {
+	Format   int       `json:"format"`
+	Name     string    `json:"name"`
+	Address  Address   `json:"url"`
+	Title    string    `json:"title,omitempty"`
+	Root     string    `json:"fingerprint"`
+	Priority int       `json:"priority"`
+	Allow    []Pattern `json:"allow,omitempty"`
+	Deny     []Pattern `json:"deny,omitempty"`
+	Disabled bool      `json:"disabled,omitempty"`
+	Added    time.Time `json:"added"`
+}
+
+func fileOf(r Remote) configFile {
+	return configFile{configFormat, r.Name, r.Address, r.Title, r.Root, r.Priority, r.Allow, r.Deny, r.Disabled, r.Added}
+}
+
+func (f configFile) remote() *Remote {
+	return &Remote{f.Name, f.Address, f.Title, f.Root, f.Priority, f.Allow, f.Deny, f.Disabled, f.Added}
 }
 
 const (
@@ -118,11 +141,8 @@ func (s Set) Get(name string) (*Remote, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the remote %q: %w", name, err)
 	}
-	var stored struct {
-		Format int `json:"format"`
-		Remote
-	}
-	err = json.Unmarshal(data, &stored)
+	var stored configFile
+	err = strictjson.Unmarshal(data, &stored)
 	switch {
 	case err != nil:
 	case stored.Format != configFormat:
@@ -135,7 +155,7 @@ func (s Set) Get(name string) (*Remote, error) {
 	if err != nil {
 		return nil, hint.With(fmt.Errorf("cannot read %q: %w", path, err), "remove the remote and add it again")
 	}
-	return &stored.Remote, nil
+	return stored.remote(), nil
 }
 
 // Put writes a remote, new or changed.
@@ -146,10 +166,7 @@ func (s Set) Put(r Remote) error {
 	if r.Priority < -MaxPriority || r.Priority > MaxPriority {
 		return fmt.Errorf("cannot use the priority %d: it lies between %d and %d", r.Priority, -MaxPriority, MaxPriority)
 	}
-	data, err := json.MarshalIndent(struct {
-		Format int `json:"format"`
-		Remote
-	}{configFormat, r}, "", "  ")
+	data, err := json.MarshalIndent(fileOf(r), "", "  ")
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sandbox/internal/hint"
 )
 
 var someRoot = "sha256:" + strings.Repeat("ab", 32)
@@ -65,6 +67,11 @@ func TestRemoteThatCannotBeRead(t *testing.T) {
 		"fingerprint": `{"format":1,"name":"fingerprint","fingerprint":"sha256:00"}`,
 		"scheme":      `{"format":1,"name":"scheme","url":"gopher://x/","fingerprint":"` + someRoot + `"}`,
 		"pattern":     `{"format":1,"name":"pattern","fingerprint":"` + someRoot + `","deny":["a/b"]}`,
+		"more":        `{"format":1,"name":"more","fingerprint":"` + someRoot + `","trusted":true}`,
+		"twice":       `{"format":1,"name":"twice","url":"http://a.example/","url":"http://b.example/","fingerprint":"` + someRoot + `"}`,
+		"case":        `{"format":1,"name":"case","Fingerprint":"` + someRoot + `","fingerprint":"` + someRoot + `"}`,
+		"after":       `{"format":1,"name":"after","fingerprint":"` + someRoot + `"} {}`,
+		"null":        `{"format":1,"name":"null","fingerprint":"` + someRoot + `","deny":null}`,
 		"large":       `{"format":1,"title":"` + strings.Repeat("x", maxConfigSize) + `"}`,
 	} {
 		if err := os.MkdirAll(s.Dir(name), 0o755); err != nil {
@@ -73,8 +80,11 @@ func TestRemoteThatCannotBeRead(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(s.Dir(name), configName), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Get(name); err == nil {
+		_, err := s.Get(name)
+		if err == nil {
 			t.Errorf("%s: read", name)
+		} else if name != "large" && (!strings.Contains(err.Error(), configName) || hint.Of(err) == "") {
+			t.Errorf("%s: which file it is, or the way out, is not said: %v", name, err)
 		}
 	}
 	all, err := s.List()

@@ -15,6 +15,7 @@ import (
 	"sandbox/internal/disk"
 	"sandbox/internal/hint"
 	"sandbox/repo/installed"
+	"sandbox/repo/strictjson"
 )
 
 // Reason is why a snapshot was made.
@@ -148,7 +149,7 @@ func readInfo(snaps int, name string) (i Info, err error) {
 	if err != nil {
 		return i, err
 	}
-	return i, json.Unmarshal(data, &i)
+	return i, strictjson.Unmarshal(data, &i)
 }
 
 // Find is the snapshot that a person means: by its name or the beginning of it,

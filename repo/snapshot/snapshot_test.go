@@ -667,3 +667,36 @@ func TestFind(t *testing.T) {
 		}
 	}
 }
+
+// A description that says more than one thing says nothing, but what it describes
+// stays, and can be put back.
+func TestDescriptionIsReadStrictly(t *testing.T) {
+	h, home := app(t)
+	write(t, home+"/f", "x")
+	i := create(t, h, snapshot.Options{Note: "mine"})
+	name := filepath.Join(filepath.Dir(home), "snapshots", i.Name, "info.json")
+	good, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, text := range map[string]string{
+		"a key twice":    strings.Replace(string(good), `"note"`, `"note":"theirs","note"`, 1),
+		"another case":   strings.Replace(string(good), `"note"`, `"Note":"theirs","note"`, 1),
+		"an unknown key": strings.Replace(string(good), `"note"`, `"more":1,"note"`, 1),
+		"cut":            string(good[:len(good)/2]),
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := h.Find("latest")
+		if err != nil || got.Name != i.Name || !strings.Contains(got.Note, "cannot be read") || got.Automatic() {
+			t.Errorf("%s: %+v, %v", what, got, err)
+		}
+	}
+	if err := os.WriteFile(name, good, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := h.Find("latest"); err != nil || got.Note != "mine" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

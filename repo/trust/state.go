@@ -16,6 +16,7 @@ import (
 	"sandbox/internal/disk"
 	"sandbox/internal/hint"
 	"sandbox/repo"
+	"sandbox/repo/strictjson"
 )
 
 const (
@@ -47,7 +48,7 @@ func (r *Repository) readState() (state, error) {
 	}
 	var st state
 	if err == nil {
-		err = json.Unmarshal(data, &st)
+		err = strictjson.Unmarshal(data, &st)
 	}
 	if err == nil && st.Format != stateFormat {
 		err = fmt.Errorf("its format is %d and this program knows %d", st.Format, stateFormat)
