@@ -191,12 +191,17 @@ func (b *build) run(ctx context.Context) (*Result, error) {
 	if err := st.commit(); err != nil {
 		return nil, fmt.Errorf("cannot put the bundle at %q: %w", b.out, err)
 	}
-	if n := len(info.Warnings); n > 0 {
+	if info.Files == 1 {
+		info.Warnings = append(info.Warnings, empty)
+		b.notify(Event{Stage: "check", Text: empty, Warning: true})
+	} else if n := len(info.Warnings); n > 0 {
 		b.notify(Event{Stage: "check", Text: fmt.Sprintf("%s (%d such pairs)", info.Warnings[0], n), Warning: true})
 	}
 	b.notify(Event{Stage: "done", Text: info.Digest, Done: info.Bytes, Total: info.Bytes})
 	return &Result{Dir: b.out, Digest: info.Digest, Files: info.Files, Bytes: info.Bytes, Layout: info.Layout, Warnings: info.Warnings}, nil
 }
+
+const empty = "the bundle holds nothing but its manifest: name a [[build.source]] there, or put the files into files/ beside it; 'sandbox help build' shows how"
 
 // fillTree puts everything into the staging directory.
 func (b *build) fillTree(ctx context.Context, dir string) (err error) {
@@ -210,11 +215,12 @@ func (b *build) fillTree(ctx context.Context, dir string) (err error) {
 	if err := b.copyManifest(); err != nil {
 		return err
 	}
-	for i, src := range b.manifest.Build.Sources {
+	sources := b.sources()
+	for i, src := range sources {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		b.notify(Event{Stage: "source", Text: describe(src), Done: int64(i), Total: int64(len(b.manifest.Build.Sources))})
+		b.notify(Event{Stage: "source", Text: describe(src), Done: int64(i), Total: int64(len(sources))})
 		if err := b.addSource(ctx, src); err != nil {
 			return fmt.Errorf("%s:%d: %s: %w", manifest.FileName, src.Line, describe(src), err)
 		}
@@ -231,6 +237,16 @@ func (b *build) fillTree(ctx context.Context, dir string) (err error) {
 		}
 	}
 	return b.checkManifest(dir)
+}
+
+// sources are those of the manifest; where it names none, a directory files/ beside
+// it is taken as it is.
+func (b *build) sources() []manifest.Source {
+	const files = "files"
+	if st, err := b.source.Lstat(files); len(b.manifest.Build.Sources) == 0 && err == nil && st.IsDir() {
+		return []manifest.Source{{Type: manifest.SourceDir, Path: files}}
+	}
+	return b.manifest.Build.Sources
 }
 
 func describe(s manifest.Source) string {

@@ -254,6 +254,42 @@ type stepFunc func(step, tree string) error
 
 func (f stepFunc) Run(_ context.Context, step, tree string) error { return f(step, tree) }
 
+// Without a source files/ is the bundle's; where there is none either, nothing but
+// the manifest is built, and that is said.
+func TestNoSource(t *testing.T) {
+	for _, c := range []struct {
+		what, manifest string
+		files          map[string]string
+		want           int // files
+		warned         bool
+	}{
+		{"nothing", "", nil, 1, true},
+		{"other directories", "", map[string]string{"src/tool": "x"}, 1, true},
+		{"a file of that name", "", map[string]string{"files": "x"}, 1, true},
+		{"files/", "", map[string]string{"files/bin/tool*": "x", "files/share/doc": "x", "README": "x"}, 3, false},
+		{"files/ beside a source", dirSource, map[string]string{"root/bin/tool*": "x", "files/bin/other*": "x", "files/share/doc": "x"}, 2, false},
+	} {
+		warned := 0
+		r, err := Build(t.Context(), Options{Dir: project(t, c.manifest, c.files), Progress: func(e Event) {
+			if e.Warning {
+				warned++
+			}
+		}})
+		if err != nil {
+			t.Errorf("%s: %v", c.what, err)
+			continue
+		}
+		if r.Files != c.want || (len(r.Warnings) == 1) != c.warned || (warned == 1) != c.warned {
+			t.Errorf("%s: %d files, warnings %q, told %d times", c.what, r.Files, r.Warnings, warned)
+		}
+	}
+	for _, dir := range []string{filepath.Join(t.TempDir(), "none"), filepath.Join(project(t, "", nil), "sandbox.toml")} {
+		if _, err := Build(t.Context(), Options{Dir: dir}); err == nil || hint.Of(err) == "" || !strings.Contains(err.Error(), "is no directory") {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+}
+
 func TestSteps(t *testing.T) {
 	dir := project(t, dirSource+"[build]\nsteps = [\"one\", \"two\"]\n", map[string]string{"root/bin/tool*": ""})
 	var ran []string

@@ -177,6 +177,9 @@ type loadedManifest struct {
 // readManifest reads the bytes once: what is parsed is what the bundle gets.
 func readManifest(dir string) (*loadedManifest, error) {
 	root, err := os.OpenRoot(dir)
+	if st, _ := os.Stat(dir); err != nil && (st == nil && errors.Is(err, fs.ErrNotExist) || st != nil && !st.IsDir()) {
+		return nil, hint.With(fmt.Errorf("%q is no directory", dir), "name the directory that holds %s", manifest.FileName)
+	}
 	if err != nil {
 		return nil, err
 	}
