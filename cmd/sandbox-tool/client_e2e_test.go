@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sandbox/internal/e2e"
+	"sandbox/internal/testenv"
 )
 
 // shop is a packager with a published repository, and a user.
@@ -319,5 +320,62 @@ func TestCarriedToAnotherMachine(t *testing.T) {
 	}
 	if out := there.ok("install", "-y", "--file", "edit.sandbox", "--key", s.key); out != "org.example.Edit 1.0 1" {
 		t.Errorf("%q", out)
+	}
+}
+
+// What was made ready to run a file goes with gc, unless an instance runs from it:
+// also one in the background, which is a program of its own.
+func TestGCClearsFilesThatWereRun(t *testing.T) {
+	testenv.NeedUserNS(t)
+	s := newShop(t)
+	b := e2e.Bundle(t, "id = \"org.example.Probe\"\nversion = \"1\"\ncommand = \"probe\"\nsummary = \"A probe\"\n", map[string]string{"files/bin/probe": e2e.Probe(t)})
+	s.ok("publish", "--repo", "repo", "--key", "release", b)
+	s.add()
+	s.user.ok("download", "probe")
+	there := newPackager(t)
+	if err := os.Rename(s.user.Dir+"/probe.sandbox", there.Dir+"/probe.sandbox"); err != nil {
+		t.Fatal(err)
+	}
+	accept := func() {
+		t.Helper()
+		tty := there.Pty("run", "./probe.sandbox", "fds")
+		if _, err := os.Stat(there.Dir + "/.cache/sandbox/files/state"); err != nil {
+			tty.Expect("Is that what its operator says?", 30*time.Second)
+			tty.Type("y\r")
+		}
+		tty.Expect("Run it?", 30*time.Second)
+		tty.Type("y\r")
+		tty.Wait(30 * time.Second)
+		if !regexp.MustCompile(`ok 0 1 2\s`).MatchString(tty.Output()) { // no lock of ours among them
+			t.Errorf("%s", tty.Output())
+		}
+	}
+	gc := func() (doc gcDoc) {
+		t.Helper()
+		if err := json.Unmarshal([]byte(there.ok("gc", "--json")), &doc); err != nil {
+			t.Fatal(err)
+		}
+		return doc
+	}
+	cached := func() int {
+		left, _ := filepath.Glob(there.Dir + "/.cache/sandbox/files/objects/*/*")
+		return len(left)
+	}
+	if doc := gc(); doc.Files.Bytes != 0 {
+		t.Errorf("%+v", doc)
+	}
+	accept()
+	instance := there.ok("run", "--detach", "./probe.sandbox", "hold")
+	if doc := gc(); doc.Files.Busy != 1 || doc.Files.Bytes != 0 || cached() == 0 {
+		t.Errorf("an instance runs from it: %+v, %d contents", doc, cached())
+	}
+	there.ok("stop", instance)
+	if doc := gc(); doc.Files.Busy != 0 || doc.Files.Bytes < 1<<20 || len(doc.Files.Unused) != 1 || cached() != 0 {
+		t.Errorf("none runs: %+v, %d contents", doc, cached())
+	}
+	there.fails(125, "have not been accepted", "run", "./probe.sandbox", "fds")
+	accept()
+	if r := there.Run("gc"); r.Code != 0 || !strings.Contains(r.Stdout, " MB freed: 1 content, ") || !strings.Contains(r.Stderr, "org.example.Probe/") {
+		t.Errorf("%+v", r)
 	}
 }

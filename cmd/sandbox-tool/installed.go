@@ -86,6 +86,11 @@ func (o *storeFlags) change(ctx context.Context, stderr io.Writer) (*changed, er
 		}
 		dir = store.SystemDir()
 	}
+	return lockStore(ctx, dir, stderr)
+}
+
+// lockStore opens a store that exists, and waits for its lock.
+func lockStore(ctx context.Context, dir string, stderr io.Writer) (*changed, error) {
 	there, err := store.OpenReadOnly(dir)
 	if err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sandbox/internal/cli"
+	"sandbox/internal/disk"
 	"sandbox/internal/hint"
 	"sandbox/repo/client"
 	"sandbox/repo/store"
@@ -98,6 +99,9 @@ func (o *changeOptions) ready(ctx context.Context, c *client.Client, f *client.C
 	return err
 }
 
+// fileCache is where what is in single files is made ready to run.
+func fileCache(d disk.Dirs) string { return filepath.Join(d.Cache, "files") }
+
 // openFileCache is a client for a store below the cache. What the user's own and
 // the machine's store hold counts as present, and what they trust is trusted.
 func openFileCache(p *progress) (*client.Client, func(), error) {
@@ -105,7 +109,7 @@ func openFileCache(p *progress) (*client.Client, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := store.Open(filepath.Join(dirs.Cache, "files"))
+	s, err := store.Open(fileCache(dirs))
 	if err != nil {
 		return nil, nil, err
 	}

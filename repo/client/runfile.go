@@ -6,6 +6,7 @@ import (
 	"sandbox/internal/hint"
 	"sandbox/manifest"
 	"sandbox/repo"
+	"sandbox/repo/installed"
 )
 
 // App is the one app in a single-file bundle.
@@ -23,14 +24,34 @@ func (f *CarriedFile) App() (repo.Ref, error) {
 }
 
 // Deployed is where an applied file's app lies, and its runtime when that came
-// along; "" stands for an installed one.
+// along; "" stands for an installed one. Both are held for as long as this program
+// lives, and what it becomes by exec.
 func (c *Client) Deployed(app repo.Ref) (dir, runtime string, err error) {
 	rec, err := c.Store.Current(app)
 	if err != nil {
 		return "", "", err
 	}
-	if base, err := c.Store.Current(rec.Release.Runtime); err == nil && !rec.Release.Runtime.IsZero() {
-		runtime = c.Store.BundleDir(base)
+	if dir, err = c.hold(app); err != nil {
+		return "", "", err
 	}
-	return c.Store.BundleDir(rec), runtime, nil
+	base := rec.Release.Runtime
+	if base.IsZero() {
+		return dir, "", nil
+	}
+	if _, err := c.Store.Current(base); err != nil {
+		return dir, "", nil
+	}
+	runtime, err = c.hold(base)
+	return dir, runtime, err
+}
+
+func (c *Client) hold(r repo.Ref) (dir string, err error) {
+	b, err := installed.Hold(installed.Place{Dir: c.Store.Dir()}, installed.Ref{Kind: r.Kind, ID: r.ID, Arch: r.Arch, Channel: r.Channel})
+	if err == nil {
+		err = b.Inherit()
+	}
+	if err != nil {
+		return "", fmt.Errorf("cannot hold %s: %w", r.ID, err)
+	}
+	return b.Dir, nil
 }

@@ -34,6 +34,32 @@ func (b *Bundle) Release() {
 	}
 }
 
+// Inherit makes whatever this program becomes by exec hold the bundle as well. It
+// is not to be released any more.
+func (b *Bundle) Inherit() error {
+	// Above the numbers that an exec gives to others.
+	_, err := unix.FcntlInt(uintptr(b.lock), unix.F_DUPFD, 100)
+	return os.NewSyscallError("fcntl", err)
+}
+
+// Hold takes the current release of a ref from one store; fs.ErrNotExist when it
+// has none.
+func Hold(p Place, r Ref) (*Bundle, error) {
+	s, err := open(p)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return nil, fs.ErrNotExist
+	}
+	defer s.close()
+	b, err := s.hold(r)
+	if err == nil && b == nil {
+		err = fs.ErrNotExist
+	}
+	return b, err
+}
+
 // To remove a release takes its lock, and then its name: both take a moment.
 const (
 	patience = 2 * time.Second        // for a lock that somebody holds

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"sandbox/internal/e2e"
 	"sandbox/internal/hint"
 	"sandbox/repo"
 	"sandbox/repo/installed"
@@ -345,5 +346,41 @@ func TestHistoryIsBounded(t *testing.T) {
 	list, err := s.History()
 	if err != nil || len(list) < 5 || list[len(list)-1].To != 99 || list[len(list)-2].To != 40 {
 		t.Errorf("%d events, %v", len(list), err)
+	}
+}
+
+// Clear leaves what an instance runs from, and nothing else but floors.
+func TestClear(t *testing.T) {
+	s := storetest.Open(t)
+	l := storetest.Lock(t, s)
+	storetest.Deploy(t, s, l, editor(t, "1", nil), "stable", 1)
+	other := storetest.Deploy(t, s, l, e2e.Bundle(t, "id = \"org.example.Other\"\nversion = \"1\"\ncommand = \"main\"\n", map[string]string{"files/bin/main": "=other\n"}), "stable", 4)
+	ref := other.Ref()
+	held, err := installed.Hold(installed.Place{Dir: s.Dir()}, installed.Ref{Kind: ref.Kind, ID: ref.ID, Arch: ref.Arch, Channel: ref.Channel})
+	if err != nil || held.Dir != s.BundleDir(other) {
+		t.Fatalf("%+v, %v", held, err)
+	}
+	f, err := s.Clear(l)
+	if err != nil || f.Busy != 1 || len(f.Unused) != 1 || f.Unused[0] != editRef || f.Bytes == 0 {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if _, err := s.Current(ref); err != nil {
+		t.Errorf("what runs is gone: %v", err)
+	}
+	if found, err := s.Verify(t.Context(), store.VerifyOptions{}); err != nil || len(found) > 0 {
+		t.Errorf("%v, %v", found, err)
+	}
+	held.Release()
+	if f, err = s.Clear(l); err != nil || f.Busy != 0 || len(f.Unused) != 1 || f.Objects == 0 {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if all, err := s.Records(); err != nil || len(all) != 0 {
+		t.Errorf("%v, %v", all, err)
+	}
+	if n, err := s.Floor(ref, other.RemoteFingerprint); err != nil || n != 4 {
+		t.Errorf("the floor is %d, %v", n, err)
+	}
+	if _, err := installed.Hold(installed.Place{Dir: s.Dir()}, installed.Ref{Kind: ref.Kind, ID: ref.ID, Arch: ref.Arch, Channel: ref.Channel}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("held all the same: %v", err)
 	}
 }

@@ -58,6 +58,32 @@ func (s *Store) gc(l *Lock, all bool) (Freed, error) {
 	return f, nil
 }
 
+// Clear removes everything but what instances run from, whoever asked for it: of a
+// store that can be filled again. Floors stay, as after an uninstall.
+func (s *Store) Clear(l *Lock) (Freed, error) {
+	if err := s.holds(l); err != nil {
+		return Freed{}, err
+	}
+	gone, busy := []repo.Ref{}, 0
+	refs, err := s.refs()
+	for _, r := range refs {
+		if rec, err := s.Current(r); err == nil && s.Busy(rec) {
+			busy++ // it is run again from where it is
+			continue
+		}
+		if _, err = s.uninstall(l, r); err != nil {
+			break
+		}
+		gone = append(gone, r)
+	}
+	if err != nil {
+		return Freed{Unused: gone}, explain(fmt.Errorf("cannot clear the store up: %w", err), s.system)
+	}
+	f, err := s.gc(l, true)
+	f.Unused, f.Busy = append(gone, f.Unused...), f.Busy+busy
+	return f, err
+}
+
 // dropUnused uninstalls what was brought along and is not needed now. An
 // extension may need a runtime, so it is asked again until nothing changes.
 func (s *Store) dropUnused(l *Lock, f *Freed) error {
