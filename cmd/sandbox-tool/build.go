@@ -15,6 +15,7 @@ import (
 	"sandbox/manifest"
 	"sandbox/repo/bundle"
 	"sandbox/repo/export"
+	"sandbox/repo/installed"
 )
 
 type buildOptions struct {
@@ -41,7 +42,7 @@ func buildCommand() *cobra.Command {
 The same input gives the same bytes. Prints the directory of the bundle.`
 	f := c.Flags()
 	f.StringVarP(&o.out, "out", "o", "", "`DIR`: put the bundle in DIR (default: build in the directory of the manifest)")
-	f.StringVar(&o.runtime, "runtime", "", "`DIR`: bundle of the runtime that the manifest names")
+	f.StringVar(&o.runtime, "runtime", "", "`DIR`: bundle of the runtime that the manifest names (default: the installed one)")
 	f.BoolVar(&o.update, "update-lock", false, "take the newest packages in place of those in sandbox.lock")
 	f.BoolVar(&o.json, "json", false, "print JSON")
 	c.MarkFlagDirname("out")
@@ -49,7 +50,36 @@ The same input gives the same bytes. Prints the directory of the bundle.`
 	return c
 }
 
+// installedRuntime is the runtime that the manifest in dir names, when it is
+// installed; it stays there until done is called. What is wrong with the manifest
+// is said by the build.
+func installedRuntime(dir string, p *progress) (runtime string, done func()) {
+	none := func() {}
+	m, err := manifest.Load(dir)
+	if err != nil || m.Runtime.ID == "" {
+		return "", none
+	}
+	dirs, err := userDirs()
+	if err != nil {
+		return "", none
+	}
+	b, err := installed.Runtime(installed.Places(dirs, os.Getenv), m.Runtime)
+	if _, missing := errors.AsType[*installed.NotInstalled](err); err != nil {
+		if !missing {
+			p.warn(err.Error())
+		}
+		return "", none
+	}
+	cli.Note(p.w, "runtime: %s, release %d, as it is installed", m.Runtime, b.Deployment.N)
+	return b.Dir, b.Release
+}
+
 func runBuild(ctx context.Context, o buildOptions, stdout io.Writer, p *progress) error {
+	if o.runtime == "" {
+		dir, done := installedRuntime(o.dir, p)
+		defer done()
+		o.runtime = dir
+	}
 	result, err := bundle.Build(ctx, bundle.Options{
 		Dir:     o.dir,
 		Out:     o.out,

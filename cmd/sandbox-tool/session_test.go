@@ -167,6 +167,13 @@ func online(t *testing.T, table string) (fingerprint string) {
 	user.gets("sandbox run --command sh fzf -c 'echo of the old one >notes; cat notes'", "of the old one\n")
 	user.gets("sandbox list", fzf, oldFzf)
 
+	// Whoever has the runtime builds over it without naming where it is.
+	shareCache(t, user)
+	user.ends("sandbox build packager", 1, "is no directory")
+	user.writes("mine/sandbox.toml", manifest12, oldFzf, repo.HostArch(), "", "bookworm")
+	user.gets("sandbox build mine", "as it is installed", "mine/build\n")
+	user.gets("sandbox run ./mine/build --version", oldFzf)
+
 	// The update asks for more: it is held, whatever -y says.
 	packager.gets("sandbox publish --repo repo fzf13/build", "app/"+fzf+"/"+repo.HostArch()+"/stable@2")
 	user.ends("sandbox update -y", 1, "held", "look through your documents", "--accept-permissions")

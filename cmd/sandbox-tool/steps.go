@@ -26,7 +26,7 @@ type steps struct {
 // $DEST, and its usr/, if there is one, in $USR. The manifest stays out of reach.
 func (s steps) Run(ctx context.Context, step, tree string) error {
 	if s.runtime == "" {
-		return hint.With(errors.New("there is no shell to run it with"), "name a runtime in the manifest and its bundle with --runtime DIR")
+		return hint.With(errors.New("there is no shell to run it with"), "name a runtime in the manifest, and install it or give its bundle with --runtime DIR")
 	}
 	base, err := manifest.Load(s.runtime)
 	if err != nil {

@@ -201,7 +201,7 @@ func (b *build) run(ctx context.Context) (*Result, error) {
 	return &Result{Dir: b.out, Digest: info.Digest, Files: info.Files, Bytes: info.Bytes, Layout: info.Layout, Warnings: info.Warnings}, nil
 }
 
-const empty = "the bundle holds nothing but its manifest: name a [[build.source]] there, or put the files into files/ beside it; 'sandbox help build' shows how"
+const empty = "the bundle holds nothing but its manifest: name a [[build.source]] there, or put the files into files/ beside it; 'sandbox help packaging' shows how"
 
 // fillTree puts everything into the staging directory.
 func (b *build) fillTree(ctx context.Context, dir string) (err error) {

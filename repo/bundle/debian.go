@@ -78,7 +78,7 @@ func (b *build) runtimeStatus() ([]byte, error) {
 		return nil, hint.With(errors.New("a debian source needs a runtime to lie over"), `add runtime = "org.debian.Platform/12" to the manifest`)
 	}
 	if b.opts.Runtime == "" {
-		return nil, hint.With(fmt.Errorf("the runtime %s is not at hand", ref), "give its bundle directory with --runtime DIR")
+		return nil, hint.With(fmt.Errorf("the runtime %s is not at hand", ref), "'sandbox install %s', or name a bundle of it with --runtime DIR; 'sandbox help packaging' shows how to make one", ref)
 	}
 	below, err := readManifest(b.opts.Runtime)
 	if err != nil {
