@@ -104,6 +104,9 @@ func TestUserSession(t *testing.T) {
 	if r.Code != 1 || r.Stdout != "" || !strings.Contains(r.Stderr, "is held") || !strings.Contains(r.Stderr, "look for updates") || !strings.Contains(r.Stderr, "--accept-permissions") || s.installed() != "1.0" {
 		t.Errorf("update -y: %d %q\n%s", r.Code, r.Stdout, r.Stderr)
 	}
+	if n := strings.Count(r.Stderr, "look for updates"); n != 1 {
+		t.Errorf("what is new is said %d times:\n%s", n, r.Stderr)
+	}
 	var doc changeDoc
 	if err := json.Unmarshal([]byte(s.user.Run("update", "-y", "--json").Stdout), &doc); err != nil || len(doc.Steps) != 0 || len(doc.Held) != 1 || doc.Held[0].Needs[0] != "--accept-permissions" {
 		t.Errorf("%+v, %v", doc, err)

@@ -30,6 +30,7 @@ type consent struct {
 	in     *os.File // the terminal; nil when nobody can be asked
 	w      io.Writer
 	colour bool
+	shown  bool // the plan was, with what it would change
 }
 
 func (o *consent) add(c *cobra.Command) {
@@ -166,6 +167,7 @@ func publisherOf(k []byte) string {
 
 // show prints what a plan would do.
 func (o *consent) show(p *client.Plan) {
+	o.shown = true
 	for _, s := range p.Steps {
 		o.step(s)
 	}
@@ -339,7 +341,7 @@ func (o *consent) tellHeld(held []client.Held) {
 		if h.Step == nil || h.Err != nil || o.in != nil { // whoever was asked knows
 			continue
 		}
-		if h.Step.Needs.Has(client.NeedPermissions) {
+		if h.Step.Needs.Has(client.NeedPermissions) && !o.shown {
 			o.changes(h.Step, true)
 		}
 		var flags []string

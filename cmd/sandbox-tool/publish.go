@@ -143,7 +143,7 @@ func runPublish(ctx context.Context, o publishOptionsSet, stdout io.Writer, p *p
 		case one.Unchanged:
 			cli.Note(p.w, "%s is published already, as release %d", one.Ref, one.N)
 		default:
-			cli.Note(p.w, "%s: %d new files packed, %s to download, %s installed", one.Ref, one.Objects, amount.Bytes(one.Download), amount.Bytes(one.Installed))
+			cli.Note(p.w, "%s: %s packed, %s to download, %s installed", one.Ref, amount.Of(one.Objects, "new file"), amount.Bytes(one.Download), amount.Bytes(one.Installed))
 		}
 	}
 	if o.json {
