@@ -16,6 +16,22 @@ prepare() {
 		xfsprogs=file:/usr/sbin/mkfs.xfs nginx-light=file:/usr/sbin/nginx desktop-file-utils=desktop-file-validate \
 		libglib2.0-bin=gio man-db=man strace=strace \
 		openssh-client=ssh-agent zsh=zsh fish=fish ca-certificates=file:/etc/ssl/certs/ca-certificates.crt
+	need_sshd
+}
+
+# need_sshd: tests start an sshd of their own, as whom they run. The package would
+# start one for everybody, now and at every boot: it does neither.
+need_sshd() {
+	[ ! -x /usr/sbin/sshd ] || [ ! -x /usr/lib/openssh/sftp-server ] || return 0
+	(
+		policy=/usr/sbin/policy-rc.d
+		if [ ! -e $policy ]; then
+			trap 'as_root rm -f $policy' EXIT
+			as_root sh -c 'printf "#!/bin/sh\nexit 101\n" >"$0" && chmod 755 "$0"' $policy
+		fi
+		need openssh-server=file:/usr/sbin/sshd openssh-sftp-server=file:/usr/lib/openssh/sftp-server
+		as_root sh -c 'systemctl disable ssh.service ssh.socket; update-rc.d ssh disable' >/dev/null 2>&1 || true
+	)
 }
 
 check() {

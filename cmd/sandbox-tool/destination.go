@@ -164,6 +164,54 @@ prints whose it was. Needs no key.`
 	return c
 }
 
+func repoUploadCommand() *cobra.Command {
+	asJSON := false
+	c := child("upload [FLAGS] DIR URL", "move a repository that is a directory to a server", exactly(2), nil)
+	c.Long = `Puts all that a repository needs to URL, which holds nothing yet: ssh://HOST/PATH or
+s3://BUCKET/PREFIX. From then on name URL in the place of DIR; what is published into
+DIR afterwards will not come along. Needs no key.`
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.ValidArgsFunction = func(c *cobra.Command, args []string, text string) ([]string, cobra.ShellCompDirective) {
+		if len(args) == 0 {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		}
+		return completeDestination(c, args[1:], text)
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		from, err := findDestination(args[0], "")
+		if err != nil {
+			return err
+		}
+		dir, err := from.local(c)
+		if err != nil {
+			return err
+		}
+		to, err := findDestination(args[1], "")
+		if err != nil {
+			return err
+		}
+		if to.address == "" {
+			return cli.Usagef("write ssh://HOST/PATH or s3://BUCKET/PREFIX; a directory is copied by 'cp -a'", "%q is no address", args[1])
+		}
+		place, err := to.place()
+		if err != nil {
+			return err
+		}
+		defer place.Close()
+		p := newProgress(os.Stderr)
+		defer p.clear()
+		if err := place.Adopt(c.Context(), dir, publishOptions(nil, nil, p)); err != nil {
+			return err
+		}
+		p.clear()
+		if asJSON {
+			return cli.WriteJSON(c.OutOrStdout(), map[string]string{"url": place.String()})
+		}
+		return safe.Line(c.OutOrStdout(), "%s", place)
+	}
+	return c
+}
+
 // completeDestination completes directories, and the beginnings of addresses.
 func completeDestination(_ *cobra.Command, args []string, text string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {

@@ -27,7 +27,7 @@ directory; without it, $SANDBOX_REPO. URL is one that lies on a server already, 
 ssh or in a bucket of an S3-compatible store: ssh://[USER@]HOST[:PORT]/PATH or
 s3://BUCKET/PREFIX. 'sandbox help publishing' is a tour.`
 	c.AddCommand(repoInitCommand(), repoShowCommand(), repoSetCommand(), repoRefreshCommand(), repoGCCommand(), repoServeCommand(),
-		repoRotateCommand(), repoSignCommand(), repoPublisherCommand(), repoUnlockCommand())
+		repoRotateCommand(), repoSignCommand(), repoPublisherCommand(), repoUploadCommand(), repoUnlockCommand())
 	return c
 }
 

@@ -187,7 +187,7 @@ the keys. Leaving it leaves the apps running. NO_COLOR=1 shows it without colour
 	{Name: "lint", Binary: Tool, Group: Package, Usage: "[FLAGS] [DIR|FILE]", Summary: "check a manifest and explain what is wrong"},
 	{Name: "build", Binary: Tool, Group: Package, Usage: "[FLAGS] [DIR]", Summary: "make a bundle from a manifest and its sources"},
 	{Name: "key", Binary: Tool, Group: Package, Usage: "create|list|show", Summary: "make and show the keys that sign what you publish"},
-	{Name: "repo", Binary: Tool, Group: Package, Usage: "init|show|set|refresh|gc|serve|rotate|sign|publisher|unlock", Summary: "make and keep a repository"},
+	{Name: "repo", Binary: Tool, Group: Package, Usage: "init|show|set|refresh|gc|serve|rotate|sign|publisher|upload|unlock", Summary: "make and keep a repository"},
 	{Name: "publish", Binary: Tool, Group: Package, Usage: "[FLAGS] BUNDLE…", Summary: "put bundles into a repository"},
 	{Name: "promote", Binary: Tool, Group: Package, Usage: "[FLAGS] RELEASE CHANNEL", Summary: "offer a release under another channel"},
 	{Name: "retract", Binary: Tool, Group: Package, Usage: "[FLAGS] RELEASE", Summary: "take a release out of a repository"},

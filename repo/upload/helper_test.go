@@ -73,7 +73,7 @@ func start(t testing.TB, s server) publish.Options {
 	k := newKey(t)
 	o := publish.Options{Keys: []key.Signer{k}}
 	p := s.open(t, t.TempDir())
-	made, err := p.Init(context.Background(), publish.InitOptions{Options: o, Default: []key.Public{k.Public()}, URL: "https://example.org/repo/", Title: "Example"})
+	made, err := p.Init(context.Background(), initOptions(k))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,4 +188,8 @@ func (s *s3Server) server() server {
 
 func same(a, b map[string][]byte) bool {
 	return maps.EqualFunc(a, b, func(x, y []byte) bool { return string(x) == string(y) })
+}
+
+func initOptions(k key.Signer) publish.InitOptions {
+	return publish.InitOptions{Options: publish.Options{Keys: []key.Signer{k}}, Default: []key.Public{k.Public()}, URL: "https://example.org/repo/", Title: "Example"}
 }

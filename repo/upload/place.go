@@ -82,6 +82,10 @@ func (p *Place) transact(ctx context.Context, o publish.Options, sweeps bool, on
 		return err
 	}
 	defer done()
+	// Before anything is put: a place may be misspelt.
+	if _, _, err := p.read(ctx, publish.LayoutFile); err != nil {
+		return p.failed("read", p.none(err))
+	}
 	var heeds bool
 	err = p.retry(ctx, func() (err error) { heeds, err = p.store.conditional(ctx); return err })
 	if err != nil {
@@ -120,6 +124,15 @@ func (p *Place) transact(ctx context.Context, o publish.Options, sweeps bool, on
 			return err
 		}
 	}
+}
+
+// none says what it means that a file is missing without which there is no
+// repository.
+func (p *Place) none(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return hint.With(errors.New("there is no repository"), "'sandbox repo init %s' makes one", p)
+	}
+	return err
 }
 
 // work is one attempt of a change.
@@ -226,7 +239,7 @@ func (p *Place) Init(ctx context.Context, o publish.InitOptions) (made *publish.
 		return nil, err
 	}
 	defer done()
-	if err := p.begin(ctx, o.Wait); err != nil {
+	if _, err := p.begin(ctx, false, o.Wait); err != nil {
 		return nil, p.failed("make", err)
 	}
 	defer p.end(ctx)
@@ -249,16 +262,17 @@ func (p *Place) Init(ctx context.Context, o publish.InitOptions) (made *publish.
 }
 
 // begin makes sure that there is no repository, takes the lock, and takes away what
-// an unfinished Init left.
-func (p *Place) begin(ctx context.Context, wait func(string)) error {
-	if _, err := p.leftovers(ctx); err != nil {
-		return err
+// an unfinished run left. Contents that it had put already stay where resumes says
+// so, and are returned.
+func (p *Place) begin(ctx context.Context, resumes bool, wait func(string)) (kept map[string]int64, err error) {
+	if _, _, err := p.leftovers(ctx, resumes); err != nil {
+		return nil, err
 	}
 	unlock, err := p.lock(ctx, wait)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	left, err := p.leftovers(ctx)
+	left, kept, err := p.leftovers(ctx, resumes)
 	if err == nil {
 		err = each(ctx, left, func(ctx context.Context, name string) error {
 			return p.retry(ctx, func() error { return p.store.remove(ctx, name) })
@@ -270,29 +284,32 @@ func (p *Place) begin(ctx context.Context, wait func(string)) error {
 	if err != nil {
 		unlock()
 	}
-	return err
+	return kept, err
 }
 
-// leftovers are the files of an unfinished Init: it never was a repository. Any
-// other file is somebody's.
-func (p *Place) leftovers(ctx context.Context) (left []string, err error) {
+// leftovers are the files of a repository that was not finished, so that it never
+// was one. Any other file is somebody's.
+func (p *Place) leftovers(ctx context.Context, resumes bool) (left []string, kept map[string]int64, err error) {
 	files, err := p.list(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if _, there := files[publish.LayoutFile]; there {
-		return nil, hint.With(errors.New("there is a repository already"), "'sandbox publish' adds to it; a new one needs a new place")
+		return nil, nil, hint.With(errors.New("there is a repository already"), "'sandbox publish' adds to it; a new one needs a new place")
 	}
-	for name := range files {
+	kept = map[string]int64{}
+	for name, size := range files {
 		switch stage := stageOf(name, false); {
 		case name == lockFile, name == probeFile, isStray(name):
 		case stage >= stageRole && stage <= stageSmall:
 			left = append(left, name)
+		case stage >= 0 && resumes:
+			kept[name] = size
 		default:
-			return nil, hint.With(fmt.Errorf("the place holds %q", name), "name an empty place or a new one")
+			return nil, nil, hint.With(fmt.Errorf("the place holds %q", name), "name an empty place or a new one")
 		}
 	}
-	return left, nil
+	return left, kept, nil
 }
 
 // Show is a path in the working copy as it is on the server.

@@ -26,6 +26,7 @@ func TestPlaces(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Run("a life", func(t *testing.T) { aLife(t, connect(t)) })
 			t.Run("two publishers", func(t *testing.T) { twoPublishers(t, connect(t)) })
+			t.Run("a directory moves there", func(t *testing.T) { adopts(t, connect(t)) })
 			t.Run("refusals", func(t *testing.T) { refusals(t, connect(t)) })
 		})
 	}
@@ -188,6 +189,9 @@ func refusals(t *testing.T, s server) {
 	}
 	_, err := tryPut(s.open(t, t.TempDir()), publish.Options{}, newBundle(t, appID, "1", 10))
 	refused("no repository", err, "no repository", "repo init "+s.address)
+	if left := s.state(t); len(left) > 0 {
+		t.Errorf("where there was none, there is %q", slices.Sorted(keys(left)))
+	}
 	o := start(t, s)
 	_, err = s.open(t, t.TempDir()).Init(context.Background(), publish.InitOptions{Options: o, Default: []key.Public{o.Keys[0].Public()}})
 	refused("another one over it", err, "repository already", "new place")
@@ -243,4 +247,54 @@ func refusals(t *testing.T, s server) {
 		t.Errorf("unlocked again: %q, %v", who, err)
 	}
 	put(t, late, o, newBundle(t, appID, "3", 10))
+}
+
+// adopts moves a repository that was a directory, with all that is needed of it.
+func adopts(t *testing.T, s server) {
+	dir := filepath.Join(t.TempDir(), "repo")
+	k := newKey(t)
+	i := initOptions(k)
+	i.Keep = 3
+	if _, err := publish.Init(dir, i); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 4 {
+		r, err := publish.Open(context.Background(), dir, i.Options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.Publish(context.Background(), publish.Request{Bundles: []string{newBundle(t, appID, fmt.Sprint(n), 50_000)}})
+		r.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := offered(t, readTree(t, dir))
+	if err := s.open(t, t.TempDir()).Adopt(context.Background(), dir, publish.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	state := s.state(t)
+	if got := offered(t, state); len(want) != 3 || !slices.Equal(got, want) {
+		t.Errorf("there is %q, want %q", got, want)
+	}
+	packs := 0
+	for name := range state {
+		if strings.HasPrefix(name, "pack/") {
+			packs++
+		}
+	}
+	if packs != 3 {
+		t.Errorf("%d packs went along", packs)
+	}
+	// Its settings came too, and it goes on there.
+	put(t, s.open(t, t.TempDir()), i.Options, newBundle(t, appID, "9", 10))
+	if got := offered(t, s.state(t)); len(got) != 3 {
+		t.Errorf("three releases are kept, not %q", got)
+	}
+	if err := s.open(t, t.TempDir()).Adopt(context.Background(), dir, publish.Options{}); err == nil || !strings.Contains(err.Error(), "repository already") {
+		t.Errorf("another one over it: %v", err)
+	}
+	if err := s.open(t, t.TempDir()).Adopt(context.Background(), t.TempDir(), publish.Options{}); err == nil {
+		t.Error("what is no repository was put there")
+	}
 }

@@ -38,7 +38,7 @@ func (p *Place) pull(ctx context.Context) (*state, error) {
 		return nil, err
 	}
 	if _, there := s.remote[publish.LayoutFile]; !there || missing {
-		return nil, hint.With(errors.New("there is no repository"), "'sandbox repo init %s' makes one", p)
+		return nil, p.none(fs.ErrNotExist)
 	}
 	if err := p.checkAge(timestamp); err != nil {
 		return nil, err

@@ -367,3 +367,59 @@ func TestS3Headers(t *testing.T) {
 		}
 	}
 }
+
+// A directory on its way to a bucket is cut off at every file: there is nothing for
+// readers, and the same command goes on where it was.
+func TestS3AdoptionIsCutOff(t *testing.T) {
+	dir := t.TempDir() + "/repo"
+	i := initOptions(newKey(t))
+	if _, err := publish.Init(dir, i); err != nil {
+		t.Fatal(err)
+	}
+	r, err := publish.Open(context.Background(), dir, i.Options)
+	if err == nil {
+		_, err = r.Publish(context.Background(), publish.Request{Bundles: []string{newBundle(t, appID, "1", 5000)}})
+		r.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := offered(t, readTree(t, dir))
+	for stop := 1; ; stop++ {
+		s := newS3Server(t)
+		n := 0
+		s.before = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if r.Method == "PUT" {
+				n++
+			}
+			return n < stop || cut(w)
+		}
+		cache := t.TempDir()
+		err := s.server().open(t, cache).Adopt(context.Background(), dir, publish.Options{})
+		if err == nil {
+			if stop < 10 {
+				t.Errorf("it was cut off %d times only", stop)
+			}
+			break
+		}
+		if _, there := s.state("a prefix+1/repo/")[publish.LayoutFile]; there {
+			t.Errorf("cut off at %d: it looks like a repository", stop)
+		}
+		s.mu.Lock()
+		s.before = nil
+		s.mu.Unlock()
+		if err := s.server().open(t, cache).Adopt(context.Background(), dir, publish.Options{}); err != nil {
+			t.Errorf("cut off at %d, then again: %v", stop, err)
+		}
+		if got := offered(t, s.state("a prefix+1/repo/")); !slices.Equal(got, want) {
+			t.Errorf("cut off at %d, then again: %q", stop, got)
+		}
+		for key, n := range s.puts {
+			if strings.Contains(key, "/pack/") && n != 1 {
+				t.Errorf("cut off at %d: %s was put %d times", stop, key, n)
+			}
+		}
+	}
+}

@@ -97,6 +97,8 @@ func (d *directory) session() (*session, error) {
 func (d *directory) explain(s *session, err error) error {
 	var status *sftp.StatusError
 	switch {
+	case err == nil || hint.Of(err) != "":
+		return err
 	case errors.Is(err, fs.ErrPermission):
 		return hint.With(err, "make the directory yours there: it must be writable for the user of ssh")
 	case !errors.As(err, &status) || status.FxCode() != sftp.ErrSSHFxFailure:
@@ -231,6 +233,7 @@ func (d *directory) put(ctx context.Context, name string, c content, when condit
 		}
 		temp := path.Join(path.Dir(d.path(name)), strayPrefix+random())
 		if err := d.write(ctx, s, temp, c, sent); err != nil {
+			err = d.explain(s, err) // while the disk is as full as it was
 			s.Remove(temp)
 			return fmt.Errorf("%s: %w", name, err)
 		}

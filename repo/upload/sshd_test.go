@@ -29,6 +29,9 @@ const (
 	sftpPath = "/usr/lib/openssh/sftp-server"
 )
 
+// realSSH is found before tests put others in its way.
+var realSSH, _ = exec.LookPath("ssh")
+
 func newSSHD(t *testing.T, more ...string) *sshd {
 	t.Helper()
 	testenv.NeedCommand(t, "ssh")
@@ -63,8 +66,7 @@ func newSSHD(t *testing.T, more ...string) *sshd {
 	d.write(t, "config", 0o600, strings.Join(lines, "\n")+"\n")
 	host, _ := os.ReadFile(d.dir + "/host.pub")
 	d.write(t, "known", 0o600, "[127.0.0.1]:"+d.port+" "+string(host))
-	real, _ := exec.LookPath("ssh")
-	d.write(t, "bin/ssh", 0o755, "#!/bin/sh\nexec "+real+" -F none -oIdentityFile="+d.dir+"/id -oIdentitiesOnly=yes -oUserKnownHostsFile="+d.dir+"/known -oStrictHostKeyChecking=yes -oBatchMode=yes \"$@\"\n")
+	d.write(t, "bin/ssh", 0o755, "#!/bin/sh\nexec "+realSSH+" -F none -oIdentityFile="+d.dir+"/id -oIdentitiesOnly=yes -oUserKnownHostsFile="+d.dir+"/known -oStrictHostKeyChecking=yes -oBatchMode=yes \"$@\"\n")
 	t.Setenv("PATH", d.dir+"/bin:"+os.Getenv("PATH"))
 	d.start(t)
 	t.Cleanup(d.stop)
