@@ -13,7 +13,6 @@ import (
 	"sandbox/internal/cli"
 	"sandbox/internal/disk"
 	"sandbox/internal/hint"
-	"sandbox/internal/safe"
 	"sandbox/manifest"
 	"sandbox/repo"
 	"sandbox/repo/client"
@@ -121,49 +120,6 @@ func age(d time.Duration) string {
 	}
 	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
 }
-
-// completeInstalled completes what is installed.
-func completeInstalled(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return installedWords(func(r store.Record) bool { return true }), cobra.ShellCompDirectiveNoFileComp
-}
-
-func installedWords(want func(store.Record) bool) (words []string) {
-	home, err := disk.Home()
-	if err != nil {
-		return nil
-	}
-	stores, _ := store.Readable(disk.UserDirs(os.Getenv, home))
-	for _, s := range stores {
-		records, _ := s.Records()
-		for _, r := range records {
-			if want(r) {
-				words = append(words, string(r.Ref().ID)+"\t"+r.Release.Version)
-			}
-		}
-		s.Close()
-	}
-	return words
-}
-
-// completeOffered completes what the remotes listed when they were last asked.
-func completeOffered(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	o := clientFlags{}
-	c, done, err := o.open(&progress{w: discard{}, now: time.Now})
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	defer done()
-	list, _ := c.Search(context.Background(), nil, client.SearchOptions{Stored: true})
-	var words []string
-	for _, h := range list.Hits {
-		words = append(words, string(h.Ref.ID)+"\t"+safe.Text(h.Summary))
-	}
-	return words, cobra.ShellCompDirectiveNoFileComp
-}
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
 // releaseRow is a release as --json prints it.
 type releaseRow struct {

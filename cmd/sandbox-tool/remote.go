@@ -382,7 +382,7 @@ added again. Which releases were seen of it is kept in mind.`}
 // completeRemotes completes the names of remotes.
 func completeRemotes(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	var o clientFlags
-	quiet := &progress{w: discard{}, now: time.Now}
+	quiet := &progress{w: io.Discard, now: time.Now}
 	cl, done, err := o.open(quiet)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
