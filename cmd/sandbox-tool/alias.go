@@ -18,14 +18,7 @@ import (
 )
 
 func aliasCommand() *cobra.Command {
-	c := command("alias", nil)
-	c.Args = cobra.ArbitraryArgs
-	c.RunE = func(c *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return usage(c, "too few arguments: usage: %s", c.UseLine())
-		}
-		return usage(c, "cannot %q an alias", args[0])
-	}
+	c := parent("alias")
 	c.Long = `The commands of an app are in PATH under the names that its manifest gives them,
 but never in front of a program of the host, or of another app. An alias is your
 own word on what a name starts, and wins over all.`

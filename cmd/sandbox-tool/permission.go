@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -12,14 +13,17 @@ import (
 	"sandbox/permissions"
 )
 
+// changing is what people try who want an app to have more, or less.
+var changing = []string{"grant", "allow", "add", "set", "deny", "revoke", "remove", "reset"}
+
 func permissionCommand() *cobra.Command {
-	c := command("permission", nil)
-	c.Args = cobra.ArbitraryArgs
+	c := parent("permission")
+	otherwise := c.RunE
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return usage(c, "too few arguments: usage: %s", c.UseLine())
+		if len(args) > 0 && slices.Contains(changing, args[0]) {
+			return cli.Usagef("'sandbox run --grant PERMISSION APP' and --deny are for one run; what is asked for at every start stands in the app's manifest", "%s has no verb %q", c.CommandPath(), args[0])
 		}
-		return usage(c, "cannot %q permissions", args[0])
+		return otherwise(c, args)
 	}
 	c.AddCommand(permissionListCommand())
 	return c

@@ -20,14 +20,7 @@ import (
 )
 
 func remoteCommand() *cobra.Command {
-	c := command("remote", nil)
-	c.Args = cobra.ArbitraryArgs
-	c.RunE = func(c *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return usage(c, "too few arguments: usage: %s", c.UseLine())
-		}
-		return usage(c, "cannot %q a remote", args[0])
-	}
+	c := parent("remote")
 	c.Long = "A remote is a repository that apps are installed from, under a name you choose."
 	c.AddCommand(remoteListCommand(), remoteAddCommand(), remoteShowCommand(), remoteModifyCommand(), remoteRemoveCommand())
 	return c

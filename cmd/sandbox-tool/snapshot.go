@@ -20,14 +20,7 @@ import (
 )
 
 func snapshotCommand() *cobra.Command {
-	c := command("snapshot", nil)
-	c.Args = cobra.ArbitraryArgs
-	c.RunE = func(c *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return usage(c, "too few arguments: usage: %s", c.UseLine())
-		}
-		return usage(c, "cannot %q snapshots", args[0])
-	}
+	c := parent("snapshot")
 	c.Long = fmt.Sprintf(`A snapshot is a copy of an app's home. One is made before each update, and the last
 %d of these are kept; those that you make stay until you delete them.`, snapshot.Kept)
 	c.AddCommand(snapshotListCommand(), snapshotCreateCommand(), snapshotRestoreCommand(), snapshotDeleteCommand())

@@ -87,7 +87,12 @@ func TestUsageErrors(t *testing.T) {
 		{"unknown topic", []string{"help", "exit-statsu"}, `no help on "exit-statsu"`, "did you mean 'sandbox help exit-status'?"},
 		{"unknown shell", []string{"completion", "tcsh"}, `cannot complete for the shell "tcsh"`, "see 'sandbox completion --help'"},
 		{"unknown kind", []string{"permission", "list", "netwrok"}, `unknown kind of permission "netwrok"`, "did you mean network?"},
-		{"unknown sub-verb", []string{"permission", "lits"}, `cannot "lits" permissions`, "see 'sandbox permission --help'"},
+		{"unknown sub-verb", []string{"permission", "what"}, `sandbox permission has no verb "what"`, "see 'sandbox permission --help'"},
+		{"typo of one", []string{"permission", "lits"}, `sandbox permission has no verb "lits"`, "did you mean 'sandbox permission list'?"},
+		{"typo of a remote's", []string{"remote", "ad"}, `sandbox remote has no verb "ad"`, "did you mean 'sandbox remote add'?"},
+		{"typo of a snapshot's", []string{"snapshot", "crate"}, `sandbox snapshot has no verb "crate"`, "did you mean 'sandbox snapshot create'?"},
+		{"typo of an alias's", []string{"alias", "sett"}, `sandbox alias has no verb "sett"`, "did you mean 'sandbox alias set'?"},
+		{"who wants to grant", []string{"permission", "grant", "x"}, `sandbox permission has no verb "grant"`, "'sandbox run --grant PERMISSION APP' and --deny are for one run; what is asked for at every start stands in the app's manifest"},
 		{"bad id", []string{"init", "x"}, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
