@@ -20,7 +20,7 @@ import (
 
 // lockFile lies on the server while somebody changes the repository behind ssh, or
 // removes files from a bucket.
-const lockFile = publish.StateDir + "/upload.lock"
+const lockFile = publish.UploadLock
 
 // holder is what the lock says.
 type holder struct {
