@@ -12,6 +12,7 @@
 //	pack        contents in packs, written and read
 //	key         the keys that sign
 //	publish     the packager's side: a repository is made and changed
+//	upload      the same for one that lies behind ssh or in a bucket
 //	remote      where repositories are, and how bytes come from there
 //	trust       what a repository really says
 //	store       what is installed: contents, deployments, what is current
