@@ -218,7 +218,11 @@ all other metadata stay.`
 		if o.json {
 			return cli.WriteJSON(c.OutOrStdout(), map[string]any{"removed": append([]string{}, out.Removed...), "bytes": out.Bytes, "rewritten": out.Rewritten, "waiting": out.Waiting, "dry_run": g.DryRun})
 		}
-		cli.Note(p.w, "%s, %s; %s written anew; %s to wait for their time", amount.Of(len(out.Removed), "file"), amount.Bytes(out.Bytes), amount.Of(out.Rewritten, "pack"), amount.Of(out.Waiting, "file"))
+		gone := "removed"
+		if g.DryRun {
+			gone = "would go"
+		}
+		cli.Note(p.w, "%s: %s, %s; written anew: %s; kept for some days: %s", gone, amount.Of(len(out.Removed), "file"), amount.Bytes(out.Bytes), amount.Of(out.Rewritten, "pack"), amount.Of(out.Waiting, "file"))
 		for _, name := range out.Removed {
 			if err := safe.Line(c.OutOrStdout(), "%s", name); err != nil {
 				return err
