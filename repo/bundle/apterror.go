@@ -3,16 +3,16 @@ package bundle
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"sandbox/internal/hint"
+	"sandbox/internal/lazy"
 	"sandbox/internal/safe"
 )
 
 var (
-	noPackage = regexp.MustCompile(`(?m)^E: (?:Unable to locate package|Package '?)\s*([a-z0-9][a-z0-9+.-]*)`)
-	noVersion = regexp.MustCompile(`(?m)^E: Version '([^']+)' for '([^']+)' was not found`)
+	noPackage = lazy.Regexp(`(?m)^E: (?:Unable to locate package|Package '?)\s*([a-z0-9][a-z0-9+.-]*)`)
+	noVersion = lazy.Regexp(`(?m)^E: Version '([^']+)' for '([^']+)' was not found`)
 )
 
 // An unknownPackage is asked for but in no list.
@@ -22,10 +22,10 @@ func (e *unknownPackage) Error() string { return fmt.Sprintf("unknown package %q
 
 // aptError turns what apt printed into what the packager can do about it.
 func aptError(tool string, args []string, said string, err error) error {
-	if m := noPackage.FindStringSubmatch(said); m != nil {
+	if m := noPackage().FindStringSubmatch(said); m != nil {
 		return &unknownPackage{m[1]}
 	}
-	if m := noVersion.FindStringSubmatch(said); m != nil {
+	if m := noVersion().FindStringSubmatch(said); m != nil {
 		return hint.With(fmt.Errorf("the archive no longer has version %s of %s", m[1], m[2]), "sandbox build --update-lock takes what it has now, and writes %s anew", LockName)
 	}
 	var lines []string

@@ -53,14 +53,14 @@ func (b *build) debianSource(ctx context.Context, src manifest.Source) error {
 // checkDebian keeps anything that apt could take for an option or for one of
 // its suffixes (name-, name/suite, name=version) from its command line.
 func checkDebian(src manifest.Source) error {
-	if !suiteName.MatchString(src.Suite) {
+	if !suiteName().MatchString(src.Suite) {
 		return fmt.Errorf("unusable suite %q", src.Suite)
 	}
 	if len(src.Packages) == 0 {
 		return errors.New("no packages are named")
 	}
 	for _, p := range src.Packages {
-		if !packageName.MatchString(p) {
+		if !packageName().MatchString(p) {
 			return fmt.Errorf("unusable package name %q", p)
 		}
 	}

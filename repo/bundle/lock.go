@@ -5,10 +5,11 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"sandbox/internal/lazy"
 )
 
 // LockName is the file beside a manifest that records what its debian sources
@@ -74,15 +75,15 @@ func (l *lock) String() string {
 }
 
 var (
-	packageName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$`)
-	versionText = regexp.MustCompile(`^[0-9][A-Za-z0-9.+:~-]*$`)
-	suiteName   = regexp.MustCompile(`^[a-z][a-z0-9.-]*(/[a-z0-9.-]+)*$`)
-	archName    = regexp.MustCompile(`^[a-z0-9]+$`)
-	sha256Hex   = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	packageName = lazy.Regexp(`^[a-z0-9][a-z0-9+.-]*[a-z0-9+.]$`)
+	versionText = lazy.Regexp(`^[0-9][A-Za-z0-9.+:~-]*$`)
+	suiteName   = lazy.Regexp(`^[a-z][a-z0-9.-]*(/[a-z0-9.-]+)*$`)
+	archName    = lazy.Regexp(`^[a-z0-9]+$`)
+	sha256Hex   = lazy.Regexp(`^[0-9a-f]{64}$`)
 )
 
 func (p lockedPackage) check() error {
-	if !packageName.MatchString(p.Name) || !versionText.MatchString(p.Version) || !archName.MatchString(p.Arch) || !sha256Hex.MatchString(p.SHA256) || p.Size <= 0 {
+	if !packageName().MatchString(p.Name) || !versionText().MatchString(p.Version) || !archName().MatchString(p.Arch) || !sha256Hex().MatchString(p.SHA256) || p.Size <= 0 {
 		return fmt.Errorf("unusable package %q %q %q", p.Name, p.Version, p.Arch)
 	}
 	return nil

@@ -8,12 +8,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"sandbox/internal/hint"
+	"sandbox/internal/lazy"
 )
 
 // statusPath is where a runtime records the packages it holds, in the format
@@ -64,12 +64,12 @@ func statusFor(base []byte, packages []string) []byte {
 	return b.Bytes()
 }
 
-var simulated = regexp.MustCompile(`(?m)^Inst (\S+)(?: \[[^]]*\])? \((\S+) .*\[([a-z0-9]+)\]\)`)
+var simulated = lazy.Regexp(`(?m)^Inst (\S+)(?: \[[^]]*\])? \((\S+) .*\[([a-z0-9]+)\]\)`)
 
 // parseSimulation finds the packages in the output of apt-get -s install.
 func parseSimulation(out []byte) []lockedPackage {
 	var all []lockedPackage
-	for _, m := range simulated.FindAllSubmatch(out, -1) {
+	for _, m := range simulated().FindAllSubmatch(out, -1) {
 		name, _, _ := strings.Cut(string(m[1]), ":")
 		all = append(all, lockedPackage{Name: name, Version: string(m[2]), Arch: string(m[3])})
 	}

@@ -84,4 +84,4 @@ func Headers(name string) (cache, kind string, ok bool) {
 
 // Constant reports whether a file never changes, so that whoever has it need not
 // ask again.
-func Constant(name string) bool { return hashed.MatchString(name) || versioned.MatchString(name) }
+func Constant(name string) bool { return hashed().MatchString(name) || versioned().MatchString(name) }

@@ -209,7 +209,7 @@ func (r *Repository) walk(visit func(name string, size int64) error) error {
 			}
 			name = filepath.ToSlash(name)
 			stray := strings.HasPrefix(d.Name(), tempPrefix)
-			ours := room != "." && (hashed.MatchString(name) || versioned.MatchString(name))
+			ours := room != "." && (hashed().MatchString(name) || versioned().MatchString(name))
 			if !d.Type().IsRegular() || !ours && !stray {
 				return nil
 			}

@@ -10,21 +10,21 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"regexp"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"sandbox/internal/hint"
+	"sandbox/internal/lazy"
 )
 
 // served are the names that a repository has; everything else in its directory
 // does not exist for clients.
 var (
-	hashed    = regexp.MustCompile(`^(?:(?:man|loc|pack|delta)/([0-9a-f]{2})/([0-9a-f]{64})|cat/([0-9a-f]{64}))$`)
-	versioned = regexp.MustCompile(`^(?:[1-9][0-9]*\.root\.json|meta/[1-9][0-9]*\.[a-z0-9-]+\.json)$`)
-	named     = regexp.MustCompile(`^(?:sandbox-repo\.json|timestamp\.json|[A-Za-z0-9][A-Za-z0-9._-]*\.sandboxremote)$`)
+	hashed    = lazy.Regexp(`^(?:(?:man|loc|pack|delta)/([0-9a-f]{2})/([0-9a-f]{64})|cat/([0-9a-f]{64}))$`)
+	versioned = lazy.Regexp(`^(?:[1-9][0-9]*\.root\.json|meta/[1-9][0-9]*\.[a-z0-9-]+\.json)$`)
+	named     = lazy.Regexp(`^(?:sandbox-repo\.json|timestamp\.json|[A-Za-z0-9][A-Za-z0-9._-]*\.sandboxremote)$`)
 )
 
 // Handler serves the repository in dir as plain files: ranges, entity tags, and
@@ -94,16 +94,16 @@ func contentTag(f *os.File) (string, error) {
 // is one. Names that a repository does not have are "".
 func policy(name string) (cache, tag string) {
 	const forEver = "public, max-age=31536000, immutable"
-	if m := hashed.FindStringSubmatch(name); m != nil {
+	if m := hashed().FindStringSubmatch(name); m != nil {
 		if m[2] != "" && !strings.HasPrefix(m[2], m[1]) {
 			return "", ""
 		}
 		return forEver, m[2] + m[3]
 	}
 	switch {
-	case versioned.MatchString(name):
+	case versioned().MatchString(name):
 		return forEver, ""
-	case named.MatchString(name):
+	case named().MatchString(name):
 		return "no-cache", "" // kept, but asked for each time
 	}
 	return "", ""

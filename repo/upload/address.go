@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"net/url"
 	"path"
-	"regexp"
 	"strings"
 
 	"sandbox/internal/hint"
+	"sandbox/internal/lazy"
 )
 
 // Address is where a repository lies on a server.
@@ -26,14 +26,14 @@ var Schemes = []string{"s3://", "ssh://"}
 // Is reports whether text is an address and not a directory.
 func Is(text string) bool {
 	scheme, _, ok := strings.Cut(text, "://")
-	return ok && scheme != "file" && schemeName.MatchString(scheme)
+	return ok && scheme != "file" && schemeName().MatchString(scheme)
 }
 
 var (
-	schemeName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*$`)
-	bucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$`)
-	hostName   = regexp.MustCompile(`^[A-Za-z0-9_:][A-Za-z0-9._:%-]*$`) // never an option of ssh
-	userName   = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@+-]*$`)
+	schemeName = lazy.Regexp(`^[A-Za-z][A-Za-z0-9+.-]*$`)
+	bucketName = lazy.Regexp(`^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$`)
+	hostName   = lazy.Regexp(`^[A-Za-z0-9_:][A-Za-z0-9._:%-]*$`) // never an option of ssh
+	userName   = lazy.Regexp(`^[A-Za-z0-9_][A-Za-z0-9._@+-]*$`)
 )
 
 const forms = "write s3://BUCKET/PREFIX or ssh://[USER@]HOST[:PORT]/PATH"
@@ -87,7 +87,7 @@ func parseS3(u *url.URL) (Address, error) {
 	if u.User != nil {
 		return Address{}, hint.With(errors.New("it names a user"), "export AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE")
 	}
-	if !bucketName.MatchString(u.Host) || u.Port() != "" {
+	if !bucketName().MatchString(u.Host) || u.Port() != "" {
 		return Address{}, fmt.Errorf("%q is no name of a bucket", u.Host)
 	}
 	return Address{Scheme: "s3", Host: u.Host, Path: strings.Trim(path.Clean("/"+u.Path), "/")}, nil
@@ -95,10 +95,10 @@ func parseS3(u *url.URL) (Address, error) {
 
 func parseSSH(u *url.URL) (Address, error) {
 	a := Address{Scheme: "ssh", User: u.User.Username(), Host: u.Hostname(), Port: u.Port()}
-	if !hostName.MatchString(a.Host) {
+	if !hostName().MatchString(a.Host) {
 		return Address{}, fmt.Errorf("%q is no name of a host", a.Host)
 	}
-	if u.User != nil && !userName.MatchString(a.User) {
+	if u.User != nil && !userName().MatchString(a.User) {
 		return Address{}, fmt.Errorf("%q is no name of a user", a.User)
 	}
 	a.Path = path.Clean("/" + u.Path)
