@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/xml"
 	"fmt"
@@ -86,6 +87,34 @@ func publishAndInstall(t *testing.T, p packager, address, web string) {
 	if out := u.ok("list"); !strings.Contains(out, "org.example.Edit") || !strings.Contains(out, "2.0") {
 		t.Errorf("installed: %s", out)
 	}
+}
+
+// ^C on the terminal reaches ssh too, and yet the lock is given up.
+func TestPublishInterruptedOnATerminal(t *testing.T) {
+	p := newPackager(t)
+	address, dir := sshServer(t, p)
+	p.ok("key", "create", "release", "--no-passphrase")
+	p.ok("repo", "init", "--key", "release", address)
+	for n := 0; ; n++ {
+		big := make([]byte, 48<<20)
+		rand.Read(big)
+		b := e2e.Bundle(t, "id = \"org.example.Big\"\nversion = \"1\"\ncommand = \"main\"\n", map[string]string{"files/bin/main": "=x", "files/data": "=" + string(big)})
+		tty := p.Pty("publish", "--force", "--repo", address, b)
+		tty.Expect("upload", 30*time.Second)
+		tty.Type("\x03")
+		code := tty.Wait(30 * time.Second)
+		if code == 0 && n < 5 {
+			continue // it was faster
+		}
+		if code != 130 {
+			t.Errorf("interrupted: status %d, %s", code, tty.Output())
+		}
+		break
+	}
+	if _, err := os.Stat(dir + "/.publish/upload.lock"); err == nil {
+		t.Error("the lock stays")
+	}
+	p.ok("repo", "refresh", address)
 }
 
 // sshServer starts a real sshd for p, and says under which address which directory

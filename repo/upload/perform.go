@@ -9,11 +9,9 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"sandbox/repo"
-	"sandbox/repo/publish"
 )
 
 const (
@@ -23,10 +21,7 @@ const (
 
 // perform does what a plan says.
 func (p *Place) perform(ctx context.Context, todo plan) error {
-	var done atomic.Int64
-	sent := func(n int64) {
-		p.report(publish.Event{Stage: "upload", Text: p.String(), Done: done.Add(n), Total: todo.bytes})
-	}
+	sent := p.meter("upload", todo.bytes)
 	for _, stage := range todo.stages {
 		err := each(ctx, stage, func(ctx context.Context, s step) error {
 			c, err := p.contentOf(s)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"sandbox/internal/disk"
@@ -25,7 +26,8 @@ type Place struct {
 	backoff  time.Duration // before the second try; it doubles
 	patience time.Duration // for a lock that does not change hands
 
-	tell func(publish.Event)
+	telling sync.Mutex // tell is called by one goroutine at a time
+	tell    func(publish.Event)
 }
 
 // Open finds the place that text names, with a working copy below cache. Nothing
@@ -165,7 +167,7 @@ func (p *Place) push(ctx context.Context, s *state) error {
 			p.warn("and %d files more", len(s.lost())-i)
 			break
 		}
-		p.warn("%s is gone from the server, and a release needs it: publish that release again with --force, or retract it", name)
+		p.warn("%s is gone from the server, or damaged there, and a release needs it: publish that release again with --force, or retract it", name)
 	}
 	if err := p.perform(ctx, makePlan(*s)); err != nil {
 		return p.failed("change", err)
@@ -331,7 +333,22 @@ func (p *Place) claim(ctx context.Context, o publish.Options) (func(), error) {
 
 func (p *Place) report(e publish.Event) {
 	if p.tell != nil {
+		p.telling.Lock()
+		defer p.telling.Unlock()
 		p.tell(e)
+	}
+}
+
+// meter returns a function that reports how much of total has been moved. It is
+// told what has moved more, or less when it has to move again.
+func (p *Place) meter(stage string, total int64) func(more int64) {
+	var mu sync.Mutex
+	var done int64
+	return func(more int64) {
+		mu.Lock() // so that what is reported only grows
+		defer mu.Unlock()
+		done += more
+		p.report(publish.Event{Stage: stage, Text: p.Host, Done: done, Total: total})
 	}
 }
 

@@ -162,13 +162,13 @@ func isHashed(name string) bool {
 	return publish.Constant(name) && !strings.Contains(name, ".")
 }
 
-// lost are files that releases need and that are nowhere.
+// lost are files that releases need and that are nowhere, or damaged there.
 func (s state) lost() []string {
 	var lost []string
 	for name := range s.needed {
 		_, here := s.local[name]
 		_, there := s.remote[name]
-		if !here && !there {
+		if !here && (!there || s.damaged[name]) {
 			lost = append(lost, name)
 		}
 	}

@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"sandbox/internal/hint"
 	"sandbox/repo"
@@ -87,7 +86,7 @@ func (p *Place) copyConstant(ctx context.Context, s *state) error {
 		return err
 	}
 	var want []string
-	var total, done atomic.Int64
+	var total int64
 	for _, name := range slices.Sorted(maps.Keys(s.remote)) {
 		size := s.remote[name]
 		if stage := stageOf(name, false); stage < 0 || stage == stagePack || !publish.Constant(name) {
@@ -101,11 +100,12 @@ func (p *Place) copyConstant(ctx context.Context, s *state) error {
 			continue
 		}
 		want = append(want, name)
-		total.Add(size)
+		total += size
 	}
 	var mu sync.Mutex
+	got := p.meter("reading", total)
 	return each(ctx, want, func(ctx context.Context, name string) error {
-		whole, err := p.fetch(ctx, name, s.remote[name], nil)
+		whole, err := p.fetch(ctx, name, s.remote[name], got)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,6 @@ func (p *Place) copyConstant(ctx context.Context, s *state) error {
 			s.damaged[name] = true
 			mu.Unlock()
 		}
-		p.report(publish.Event{Stage: "reading", Text: p.String(), Done: done.Add(s.remote[name]), Total: total.Load()})
 		return nil
 	})
 }
@@ -191,11 +190,7 @@ func (p *Place) fetchPack(ctx context.Context, name string) error {
 	if err != nil {
 		return p.failed("read", err)
 	}
-	var done atomic.Int64
-	total := files[name]
-	whole, err := p.fetch(ctx, name, total, func(n int64) {
-		p.report(publish.Event{Stage: "reading", Text: p.String(), Done: done.Add(n), Total: total})
-	})
+	whole, err := p.fetch(ctx, name, files[name], p.meter("reading", files[name]))
 	if err == nil && !whole {
 		err = hint.With(fmt.Errorf("%s is damaged there", name), "restore it from a mirror or a backup, or publish its releases again")
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sandbox/internal/hint"
 	"sandbox/repo/publish"
@@ -421,5 +422,74 @@ func TestS3AdoptionIsCutOff(t *testing.T) {
 				t.Errorf("cut off at %d: %s was put %d times", stop, key, n)
 			}
 		}
+	}
+}
+
+// A tree that is gone or damaged is told of, and put again with its release.
+func TestS3IsDamaged(t *testing.T) {
+	for name, harm := range map[string]func(s *s3Server, key string){
+		"gone":    func(s *s3Server, key string) { delete(s.objects, key) },
+		"cut":     func(s *s3Server, key string) { s.objects[key] = object{data: []byte("x")} },
+		"changed": func(s *s3Server, key string) { s.objects[key] = object{data: make([]byte, len(s.objects[key].data))} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newS3Server(t)
+			o := start(t, s.server())
+			bundle := newBundle(t, appID, "1", 1000)
+			put(t, s.server().open(t, t.TempDir()), o, bundle)
+			for key := range s.state("") {
+				if strings.Contains(key, "/man/") {
+					harm(s, key)
+				}
+			}
+			var warned string
+			o.Progress = func(e publish.Event) {
+				if e.Warning {
+					warned += e.Text
+				}
+			}
+			p := s.server().open(t, t.TempDir())
+			put(t, p, o, newBundle(t, "org.example.Other", "1", 10))
+			if !strings.Contains(warned, "man/") || !strings.Contains(warned, "--force") {
+				t.Errorf("warned %q", warned)
+			}
+			err := p.Change(context.Background(), o, false, func(r *publish.Repository) error {
+				_, err := r.Publish(context.Background(), publish.Request{Bundles: []string{bundle}, Force: true})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := offered(t, s.server().state(t)); len(got) != 3 {
+				t.Errorf("offered: %q", got)
+			}
+		})
+	}
+}
+
+// A server that stops in the middle of an answer is asked again.
+func TestS3Stalls(t *testing.T) {
+	s := newS3Server(t)
+	o := start(t, s.server())
+	stalled := false
+	s.after = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		s.mu.Lock()
+		first := !stalled && strings.HasSuffix(r.URL.Path, "timestamp.json")
+		stalled = stalled || first
+		s.mu.Unlock()
+		if !first {
+			return true
+		}
+		w.Header().Set("Content-Length", "100000")
+		w.Write([]byte("{"))
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		return false
+	}
+	p := s.server().open(t, t.TempDir())
+	p.store.(*bucket).idle = 200 * time.Millisecond
+	put(t, p, o, newBundle(t, appID, "1", 1000))
+	if !stalled {
+		t.Error("nothing stalled")
 	}
 }

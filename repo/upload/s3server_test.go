@@ -161,8 +161,9 @@ func (s *s3Server) act(key string, r *http.Request, body []byte) func(http.Respo
 			return fault(412, "PreconditionFailed")
 		}
 		s.puts[key]++
-		s.objects[key] = object{body, r.Header.Get("Cache-Control"), r.Header.Get("Content-Type")}
-		return func(w http.ResponseWriter) { w.Header().Set("ETag", s.objects[key].tag()) }
+		o = object{body, r.Header.Get("Cache-Control"), r.Header.Get("Content-Type")}
+		s.objects[key] = o
+		return func(w http.ResponseWriter) { w.Header().Set("ETag", o.tag()) }
 	}
 	return fault(405, "MethodNotAllowed")
 }

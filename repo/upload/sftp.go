@@ -26,7 +26,7 @@ import (
 type directory struct {
 	at   Address
 	root string
-	dial func(Address) (*session, error)
+	dial func(context.Context, Address) (*session, error)
 
 	mu   sync.Mutex
 	live *session        // guarded by mu; nil when there is none
@@ -56,12 +56,12 @@ func (d *directory) use(ctx context.Context, do func(s *session) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s, err := d.session()
+	s, err := d.session(ctx)
 	if err != nil {
 		return err
 	}
 	err = do(s)
-	if !lost(err) {
+	if !s.lost(err) {
 		return d.explain(s, err)
 	}
 	d.mu.Lock()
@@ -76,11 +76,11 @@ func (d *directory) use(ctx context.Context, do func(s *session) error) error {
 	return passing{errors.New("the connection broke")}
 }
 
-func (d *directory) session() (*session, error) {
+func (d *directory) session(ctx context.Context) (*session, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.live == nil {
-		s, err := d.dial(d.at)
+		s, err := d.dial(ctx, d.at)
 		if p, ok := err.(passing); ok && !d.met {
 			err = p.err // who has not come there yet will hardly do so in a moment
 		}
@@ -215,7 +215,7 @@ type sftpBody struct{ *sftp.File }
 
 func (b *sftpBody) Read(p []byte) (int, error) {
 	n, err := b.File.Read(p)
-	if lost(err) {
+	if cutOff(err) {
 		err = passing{err}
 	}
 	return n, err

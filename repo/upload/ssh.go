@@ -2,6 +2,7 @@ package upload
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -22,6 +24,7 @@ type session struct {
 	*sftp.Client
 	cmd  *exec.Cmd
 	said *tail
+	gone chan struct{} // closed when nothing comes any more
 }
 
 // sshArgs are those of the user's own ssh, which knows the rest: keys, agents,
@@ -38,12 +41,16 @@ func sshArgs(a Address) []string {
 	return append(args, "-s", "--", a.Host, "sftp")
 }
 
-func dial(a Address) (*session, error) {
+// ignoreInterrupt starts a program that is not ended by ^C: it comes to all on a
+// terminal, and the connection is needed to give the lock up.
+const ignoreInterrupt = `trap "" INT; exec "$0" "$@"`
+
+func dial(ctx context.Context, a Address) (*session, error) {
 	path, err := exec.LookPath("ssh")
 	if err != nil {
 		return nil, hint.With(errors.New("there is no ssh"), "install openssh-client")
 	}
-	s := &session{cmd: exec.Command(path, sshArgs(a)...), said: &tail{}}
+	s := &session{cmd: exec.Command("/bin/sh", append([]string{"-c", ignoreInterrupt, path}, sshArgs(a)...)...), said: &tail{}, gone: make(chan struct{})}
 	s.cmd.Stderr = s.said
 	s.cmd.WaitDelay = 5 * time.Second
 	in, err := s.cmd.StdinPipe()
@@ -57,8 +64,11 @@ func dial(a Address) (*session, error) {
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
+	stop := context.AfterFunc(ctx, func() { s.cmd.Process.Kill() }) // it may ask for something
+	defer stop()
 	s.Client, err = sftp.NewClientPipe(out, in, sftp.UseConcurrentWrites(true), sftp.MaxConcurrentRequestsPerFile(64))
 	if err == nil {
+		go func() { s.Wait(); close(s.gone) }()
 		if _, ok := s.HasExtension("posix-rename@openssh.com"); !ok {
 			err = hint.With(errors.New("its sftp cannot replace a file at once (posix-rename@openssh.com)"), "use a server with the sftp of OpenSSH")
 			s.close()
@@ -68,6 +78,9 @@ func dial(a Address) (*session, error) {
 	}
 	in.Close()
 	s.cmd.Wait()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	return nil, s.said.explain(a, s.cmd.ProcessState)
 }
 
@@ -161,6 +174,16 @@ func (a Address) sshWords() string {
 }
 
 // lost reports whether an error means that the connection is no more.
-func lost(err error) bool {
-	return errors.Is(err, sftp.ErrSSHFxConnectionLost) || errors.Is(err, sftp.ErrSSHFxNoConnection) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, os.ErrClosed)
+func (s *session) lost(err error) bool {
+	select {
+	case <-s.gone:
+		return err != nil
+	default:
+		return cutOff(err)
+	}
+}
+
+// cutOff reports whether an error is one of a connection that broke.
+func cutOff(err error) bool {
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, sftp.ErrSSHFxConnectionLost) || errors.Is(err, sftp.ErrSSHFxNoConnection) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, os.ErrClosed)
 }
