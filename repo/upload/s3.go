@@ -217,9 +217,11 @@ func (b *bucket) list(ctx context.Context) (map[string]int64, error) {
 			return nil, err
 		}
 		for _, c := range page.Contents {
-			key, err := url.QueryUnescape(c.Key)
-			if err != nil {
-				return nil, fmt.Errorf("its listing has the name %q", c.Key)
+			key := c.Key
+			if page.EncodingType == "url" { // it was asked for, and some do not do it
+				if key, err = url.QueryUnescape(c.Key); err != nil {
+					return nil, fmt.Errorf("its listing has the name %q", c.Key)
+				}
 			}
 			if name, ok := strings.CutPrefix(key, b.prefix); ok && name != "" && c.Size >= 0 {
 				files[name] = c.Size
@@ -237,6 +239,7 @@ func (b *bucket) list(ctx context.Context) (map[string]int64, error) {
 type listing struct {
 	IsTruncated           bool
 	NextContinuationToken string
+	EncodingType          string
 	Contents              []struct {
 		Key  string
 		Size int64

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sandbox/internal/hint"
+	"sandbox/repo/key"
 	"sandbox/repo/publish"
 )
 
@@ -122,6 +123,7 @@ func TestS3Misbehaves(t *testing.T) {
 		"cut off once each":  once(func(w http.ResponseWriter, _ *http.Request) { cut(w) }),
 		"no XML":             once(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502); w.Write([]byte("<html>")) }),
 		"pages of one":       func(s *s3Server) { s.page = 1 },
+		"plain listings":     func(s *s3Server) { s.plain = true },
 		"a session":          func(s *s3Server) { s.token = "token/+=" },
 		"knows no condition": func(s *s3Server) { s.refuses = true },
 		"heeds no condition": func(s *s3Server) { s.ignores = true },
@@ -369,9 +371,9 @@ func TestS3Headers(t *testing.T) {
 	}
 }
 
-// A directory on its way to a bucket is cut off at every file: there is nothing for
-// readers, and the same command goes on where it was.
-func TestS3AdoptionIsCutOff(t *testing.T) {
+// A new repository, or a directory on its way to a bucket, is cut off at every file:
+// there is nothing for readers, and the same command leads to the end.
+func TestS3BeginningIsCutOff(t *testing.T) {
 	dir := t.TempDir() + "/repo"
 	i := initOptions(newKey(t))
 	if _, err := publish.Init(dir, i); err != nil {
@@ -385,43 +387,94 @@ func TestS3AdoptionIsCutOff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := offered(t, readTree(t, dir))
-	for stop := 1; ; stop++ {
-		s := newS3Server(t)
-		n := 0
-		s.before = func(_ int, w http.ResponseWriter, r *http.Request) bool {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			if r.Method == "PUT" {
-				n++
+	for name, c := range map[string]struct {
+		op   func(p *Place) error
+		want []string
+	}{
+		"init":   {func(p *Place) error { _, err := p.Init(context.Background(), i); return err }, []string{}},
+		"upload": {func(p *Place) error { return p.Adopt(context.Background(), dir, publish.Options{}) }, offered(t, readTree(t, dir))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for stop := 1; ; stop++ {
+				s := newS3Server(t)
+				n := 0
+				s.before = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+					s.mu.Lock()
+					defer s.mu.Unlock()
+					if r.Method == "PUT" {
+						n++
+					}
+					return n < stop || cut(w)
+				}
+				cache := t.TempDir()
+				if err := c.op(s.server().open(t, cache)); err == nil {
+					if stop < 10 {
+						t.Errorf("it was cut off %d times only", stop)
+					}
+					break
+				}
+				if _, there := s.server().state(t)[publish.LayoutFile]; there {
+					t.Errorf("cut off at %d: it looks like a repository", stop)
+				}
+				s.mu.Lock()
+				s.before = nil
+				s.mu.Unlock()
+				if err := c.op(s.server().open(t, cache)); err != nil {
+					t.Errorf("cut off at %d, then again: %v", stop, err)
+				}
+				if got := offered(t, s.server().state(t)); !slices.Equal(got, c.want) {
+					t.Errorf("cut off at %d, then again: %q", stop, got)
+				}
+				for key, n := range s.puts {
+					if strings.Contains(key, "/pack/") && n != 1 {
+						t.Errorf("cut off at %d: %s was put %d times", stop, key, n)
+					}
+				}
 			}
-			return n < stop || cut(w)
-		}
-		cache := t.TempDir()
-		err := s.server().open(t, cache).Adopt(context.Background(), dir, publish.Options{})
-		if err == nil {
-			if stop < 10 {
-				t.Errorf("it was cut off %d times only", stop)
-			}
-			break
-		}
-		if _, there := s.state("a prefix+1/repo/")[publish.LayoutFile]; there {
-			t.Errorf("cut off at %d: it looks like a repository", stop)
-		}
-		s.mu.Lock()
-		s.before = nil
-		s.mu.Unlock()
-		if err := s.server().open(t, cache).Adopt(context.Background(), dir, publish.Options{}); err != nil {
-			t.Errorf("cut off at %d, then again: %v", stop, err)
-		}
-		if got := offered(t, s.state("a prefix+1/repo/")); !slices.Equal(got, want) {
-			t.Errorf("cut off at %d, then again: %q", stop, got)
-		}
-		for key, n := range s.puts {
-			if strings.Contains(key, "/pack/") && n != 1 {
-				t.Errorf("cut off at %d: %s was put %d times", stop, key, n)
-			}
-		}
+		})
+	}
+}
+
+// Where the old keys are gone, the new root has to be there before the timestamp.
+// Cut off between the two, the next change makes it whole.
+func TestS3RotatesWithoutTheOldKey(t *testing.T) {
+	s := newS3Server(t)
+	main, gone, fresh := newKey(t), newKey(t), newKey(t)
+	i := initOptions(main)
+	i.Keys = append(i.Keys, gone)
+	i.Roles = map[string][]key.Public{"timestamp": {gone.Public()}}
+	p := s.server().open(t, t.TempDir())
+	if _, err := p.Init(context.Background(), i); err != nil {
+		t.Fatal(err)
+	}
+	put(t, p, i.Options, newBundle(t, appID, "1", 10))
+	o := publish.Options{Keys: []key.Signer{main, fresh}}
+	s.before = func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		return r.Method != "PUT" || !strings.HasSuffix(r.URL.Path, "/timestamp.json") || cut(w)
+	}
+	err := p.Change(context.Background(), o, false, func(r *publish.Repository) error {
+		_, err := r.Rotate(publish.Rotation{
+			Add:    map[string][]key.Public{"timestamp": {fresh.Public()}},
+			Remove: map[string][]string{"timestamp": {gone.Public().Fingerprint()}},
+		})
+		return err
+	})
+	if err == nil {
+		t.Fatal("it was not cut off")
+	}
+	if s.server().state(t)["2.root.json"] == nil {
+		t.Error("the root did not go first")
+	}
+	s.before = nil
+	err = s.server().open(t, t.TempDir()).Change(context.Background(), o, false, func(r *publish.Repository) error { _, err := r.Refresh(); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := offered(t, s.server().state(t)); len(got) != 1 {
+		t.Errorf("offered: %q", got)
+	}
+	if _, err := tryPut(p, i.Options, newBundle(t, appID, "2", 10)); err == nil {
+		t.Error("the old key still signs")
 	}
 }
 

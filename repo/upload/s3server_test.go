@@ -34,6 +34,7 @@ type s3Server struct {
 	ignores        bool   // conditions
 	refuses        bool   // conditions, as something it does not know
 	page           int    // of a listing
+	plain          bool   // names in listings are not encoded
 
 	mu      sync.Mutex
 	objects map[string]object
@@ -177,6 +178,7 @@ func (s *s3Server) list(q url.Values) func(http.ResponseWriter) {
 		XMLName               xml.Name `xml:"ListBucketResult"`
 		IsTruncated           bool
 		NextContinuationToken string `xml:",omitempty"`
+		EncodingType          string `xml:",omitempty"`
 		Contents              []row
 	}
 	for _, key := range slices.Sorted(maps.Keys(s.objects)) {
@@ -187,7 +189,11 @@ func (s *s3Server) list(q url.Values) func(http.ResponseWriter) {
 			page.IsTruncated = true
 			break
 		}
-		page.Contents = append(page.Contents, row{url.QueryEscape(key), len(s.objects[key].data)})
+		shown := key
+		if page.EncodingType = ""; !s.plain {
+			page.EncodingType, shown = "url", url.QueryEscape(key)
+		}
+		page.Contents = append(page.Contents, row{shown, len(s.objects[key].data)})
 		page.NextContinuationToken = key
 	}
 	return func(w http.ResponseWriter) { xml.NewEncoder(w).Encode(page) }

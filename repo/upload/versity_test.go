@@ -1,7 +1,11 @@
 package upload
 
 import (
+	"bytes"
+	"context"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +13,7 @@ import (
 	"time"
 
 	"sandbox/internal/testenv"
+	"sandbox/repo/publish"
 )
 
 // versity is an S3 server that others wrote, over a directory.
@@ -56,5 +61,56 @@ func versity(t *testing.T) server {
 		address: "s3://apps/stable/repo",
 		open:    func(t testing.TB, cache string) *Place { return s3PlaceWith(t, env, "s3://apps/stable/repo", cache) },
 		state:   func(t testing.TB) map[string][]byte { return readTree(t, filepath.Join(bucket, "stable/repo")) },
+	}
+}
+
+// A bucket that everybody may read is a repository for its users: plain files, by
+// ranges too, with what caches are told. What is not there looks like that.
+func TestVersityIsReadByHTTP(t *testing.T) {
+	s := versity(t)
+	o := start(t, s)
+	p := s.open(t, t.TempDir())
+	put(t, p, o, newBundle(t, appID, "1", 3000))
+	b := p.store.(*bucket)
+	policy := bytesOf([]byte(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::apps/stable/*"}]}`))
+	w, err := b.do(context.Background(), request{method: http.MethodPut, query: url.Values{"policy": {""}}, body: &policy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Body.Close()
+	get := func(name, span string) (*http.Response, []byte) {
+		r, _ := http.NewRequest("GET", b.base.String()+b.prefix+name, nil)
+		if span != "" {
+			r.Header.Set("Range", span)
+		}
+		w, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Body.Close()
+		var data bytes.Buffer
+		data.ReadFrom(w.Body)
+		return w, data.Bytes()
+	}
+	files := map[string][]byte{}
+	for name := range s.state(t) {
+		w, data := get(name, "")
+		if w.StatusCode != 200 {
+			t.Errorf("%s: %s", name, w.Status)
+			continue
+		}
+		files[name] = data
+		if cache, kind, ok := publish.Headers(name); ok && (w.Header.Get("Cache-Control") != cache || w.Header.Get("Content-Type") != kind) {
+			t.Errorf("%s: %v", name, w.Header)
+		}
+		if part, piece := get(name, "bytes=1-2"); len(data) > 3 && (part.StatusCode != 206 || !bytes.Equal(piece, data[1:3])) {
+			t.Errorf("a part of %s: %s", name, part.Status)
+		}
+	}
+	if got := offered(t, files); len(got) != 1 {
+		t.Errorf("offered: %q", got)
+	}
+	if w, _ := get("2.root.json", ""); w.StatusCode != 404 && w.StatusCode != 403 {
+		t.Errorf("the next root: %s", w.Status)
 	}
 }
