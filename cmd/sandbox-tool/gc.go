@@ -24,8 +24,9 @@ func gcCommand() *cobra.Command {
 	c.Long = fmt.Sprintf(`Runtimes that nothing needs, releases beyond the %d that are kept for a rollback,
 contents that no release has, what was made ready to run a single file, and what an
 interruption left, also of downloads that would go on from there. What an instance
-runs from stays. Updates and uninstalls do this by themselves, but for files that
-were run and downloads. Prints how much was freed.`, store.Kept)
+runs from stays, and what a download under way may need. Updates and uninstalls do
+this by themselves, but for files that were run and downloads that broke off. Prints
+how much was freed.`, store.Kept)
 	o.add(c)
 	return c
 }
@@ -72,6 +73,9 @@ func runGC(ctx context.Context, o storeFlags, stdout, stderr io.Writer) error {
 	}
 	if n := f.Partial + files.Partial; n > 0 {
 		cli.Note(stderr, "forgotten: %s, of which a part had come", amount.Of(n, "file"))
+	}
+	if f.Fetching || files.Fetching {
+		cli.Note(stderr, "a download goes on: what nothing refers to stays until it is done")
 	}
 	if n := f.Busy + files.Busy; n > 0 {
 		cli.Note(stderr, "%s kept, from which instances run", amount.Of(n, "release"))

@@ -219,9 +219,10 @@ func TestMachine(t *testing.T) {
 	if err != nil || st.Mode().Perm() != 0o755 {
 		t.Errorf("others cannot read it: %v %v", st, err)
 	}
-	// Everything in it is, whatever the umask of who made it.
+	// Everything in it is, whatever the umask of who made it, but for what is locked.
+	locks := []string{"lock", "fetching"}
 	filepath.WalkDir(store.SystemDir(), func(p string, d os.DirEntry, err error) error {
-		if info, err := d.Info(); err == nil && d.Type()&os.ModeSymlink == 0 && filepath.Base(p) != "lock" && info.Mode()&0o044 != 0o044 {
+		if info, err := d.Info(); err == nil && d.Type()&os.ModeSymlink == 0 && !slices.Contains(locks, filepath.Base(p)) && info.Mode()&0o044 != 0o044 {
 			t.Errorf("others cannot read %s: %v", p, info.Mode())
 		}
 		return nil

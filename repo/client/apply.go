@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"sandbox/internal/hint"
 	"sandbox/repo"
 	"sandbox/repo/store"
 )
@@ -31,19 +32,11 @@ func (c *Client) Apply(ctx context.Context, p *Plan) (Result, error) {
 			return r, err
 		}
 	}
-	l, err := c.Store.Lock(ctx)
+	f, err := c.begin(ctx, p)
 	if err != nil {
 		return r, err
 	}
-	defer l.Unlock()
-	c.noteFloors(l, p)
-	for _, ref := range p.wishes {
-		if err := c.Store.Amend(l, ref, func(r *store.Record) { r.Explicit = true }); err != nil {
-			return r, err
-		}
-	}
-	c.noteEnds(l, p)
-	err = c.steps(ctx, l, p, &r)
+	err = c.steps(ctx, p, f, &r)
 	if len(r.Done) > 0 && c.AfterChange != nil {
 		if err := c.AfterChange(ctx, r.Done); err != nil {
 			c.warn(err.Error())
@@ -52,10 +45,31 @@ func (c *Client) Apply(ctx context.Context, p *Plan) (Result, error) {
 	return r, err
 }
 
-// steps fetches what the steps lack, several at a time, and installs each when its
-// turn comes.
-func (c *Client) steps(ctx context.Context, l *store.Lock, p *Plan, r *Result) (err error) {
-	f := c.fetch(ctx, slices.DeleteFunc(slices.Clone(p.Steps), c.overtaken))
+// begin notes under the store's lock what the plan knows, and begins to fetch. That
+// goes on without the lock: others may change the store meanwhile, and what they
+// remove is nothing that a download brings.
+func (c *Client) begin(ctx context.Context, p *Plan) (*fetching, error) {
+	l, err := c.Store.Lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer l.Unlock()
+	c.noteFloors(l, p)
+	for _, ref := range p.wishes {
+		if err := c.Store.Amend(l, ref, func(r *store.Record) { r.Explicit = true }); err != nil {
+			return nil, err
+		}
+	}
+	c.noteEnds(l, p)
+	hold, err := c.Store.Fetch(l)
+	if err != nil {
+		return nil, err
+	}
+	return c.fetch(ctx, hold, slices.DeleteFunc(slices.Clone(p.Steps), c.overtaken)), nil
+}
+
+// steps installs each step when its turn comes and what it lacks is there.
+func (c *Client) steps(ctx context.Context, p *Plan, f *fetching, r *Result) (err error) {
 	defer func() {
 		err = errors.Join(err, f.close())
 		r.Bytes = f.came.Load()
@@ -68,7 +82,7 @@ func (c *Client) steps(ctx context.Context, l *store.Lock, p *Plan, r *Result) (
 		var done *store.Record
 		err := errNoRuntime
 		if !failed[s.Release.Runtime.WithArch("")] {
-			done, err = c.perform(ctx, l, s, f)
+			done, err = c.perform(ctx, s, f)
 		}
 		switch {
 		case err == nil && done != nil:
@@ -138,9 +152,18 @@ func (c *Client) noteEnds(l *store.Lock, p *Plan) {
 	}
 }
 
-// perform does one step under the store's lock. Without a record nothing was
-// to be done any more.
-func (c *Client) perform(ctx context.Context, l *store.Lock, s *Step, f *fetching) (*store.Record, error) {
+// perform does one step, under the store's lock once all is there. Without a record
+// nothing was to be done any more.
+func (c *Client) perform(ctx context.Context, s *Step, f *fetching) (*store.Record, error) {
+	cannot := func(err error) error { return fmt.Errorf("cannot %s %s: %w", s.Action, s.Release.Ref.ID, err) }
+	if err := f.wait(s); err != nil && !errors.Is(err, errMoved) {
+		return nil, cannot(err)
+	}
+	l, err := c.Store.Lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer l.Unlock()
 	now, err := c.current(s.Release.Ref)
 	if err != nil {
 		return nil, err
@@ -149,10 +172,13 @@ func (c *Client) perform(ctx context.Context, l *store.Lock, s *Step, f *fetchin
 		if now != nil && now.Release.N == s.Release.N && now.Release.Tree == s.Release.Tree && now.RemoteFingerprint == s.Origin.Root {
 			return nil, c.wish(l, s, *now) // another process did it meanwhile
 		}
-		return nil, fmt.Errorf("cannot %s %s: %w", s.Action, s.Release.Ref.ID, errMoved)
+		return nil, cannot(errMoved)
 	}
 	if err := f.wait(s); err != nil {
-		return nil, fmt.Errorf("cannot %s %s: %w", s.Action, s.Release.Ref.ID, err)
+		return nil, cannot(err)
+	}
+	if base := s.Release.Runtime; !base.IsZero() && c.present(c.runtimes(base)) == nil {
+		return nil, cannot(hint.With(errors.New("its runtime was removed meanwhile"), "do it again"))
 	}
 	c.tell(Event{Stage: "install", Text: string(s.Release.Ref.ID), Ref: s.Release.Ref})
 	if s.Old != nil && c.BeforeUpdate != nil {

@@ -27,7 +27,8 @@
 // in the store for the next attempt, and of a large file what had come.
 //
 // Several steps are fetched at a time, through one gate of requests that bounds
-// what is in memory, and installed in their order.
+// what is in memory, and installed in their order. The store is locked for each
+// installation, not for the download (store.Fetch).
 //
 // # Consent
 //

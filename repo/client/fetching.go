@@ -9,6 +9,7 @@ import (
 
 	"sandbox/repo"
 	"sandbox/repo/remote"
+	"sandbox/repo/store"
 )
 
 const (
@@ -23,6 +24,7 @@ const (
 // order. A content that two of them lack is fetched by one.
 type fetching struct {
 	c      *Client
+	hold   *store.Fetch // keeps what came from being cleared away
 	jobs   map[*Step]*job
 	gate   *remote.Gate
 	came   atomic.Int64 // bytes
@@ -52,8 +54,8 @@ var (
 )
 
 // fetch begins.
-func (c *Client) fetch(ctx context.Context, steps []*Step) *fetching {
-	f := &fetching{c: c, jobs: map[*Step]*job{}, gate: remote.NewGate(requests), claims: map[repo.Digest]*claim{}}
+func (c *Client) fetch(ctx context.Context, hold *store.Fetch, steps []*Step) *fetching {
+	f := &fetching{c: c, hold: hold, jobs: map[*Step]*job{}, gate: remote.NewGate(requests), claims: map[repo.Digest]*claim{}}
 	ctx, f.cancel = context.WithCancelCause(ctx)
 	var order []*job
 	for _, s := range steps {
@@ -85,14 +87,15 @@ func (f *fetching) wait(s *Step) error {
 	return j.err
 }
 
-// close gives up what is not done. What is complete stays, and on the disk it need
-// not be looked at again by the next attempt.
+// close gives up what is not done. What is complete stays, and is forced to the
+// disk.
 func (f *fetching) close() error {
 	f.cancel(context.Canceled)
 	f.ended.Wait()
+	defer f.hold.End()
 	for _, j := range f.jobs {
 		if j.err != nil {
-			return f.c.Store.Sync()
+			return f.c.Store.Flush()
 		}
 	}
 	return nil

@@ -134,7 +134,7 @@ func (s *Store) put(l *Lock, rec Record, t *repo.Tree) error {
 	if err := s.lockFile(name); err != nil {
 		return err
 	}
-	if err := s.Sync(); err != nil {
+	if err := s.sync(); err != nil {
 		return err
 	}
 	return s.rename(tmp, name)

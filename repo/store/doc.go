@@ -4,6 +4,7 @@
 //	<store>/
 //	    format                      what layout this is
 //	    lock                        held by the one writer, with a line that says who
+//	    fetching                    held by downloads, shared (fetch.go)
 //	    objects/ab/<sha256>.f .x    contents: mode 0644, and 0755
 //	    trees/ab/<sha256>           tree files, as they were signed
 //	    deploy/<ref>/               see package installed
@@ -23,7 +24,13 @@
 // forced to the disk by one syncfs(2), before anything names them. Then the tree
 // gets its name, the record follows, and `current` is flipped by a rename; removal
 // goes the other way round. A directory without a record, and everything in tmp/,
-// is nobody's and goes with the next writer or gc.
+// is nobody's and goes with the next writer or gc that finds no download under way.
+//
+// # Who waits for whom
+//
+// Whoever reads waits for nobody. Whoever changes something waits for the lock, which
+// a download does not have: it holds "fetching", shared with other downloads, so that
+// nothing it brings is removed before a release refers to it.
 //
 // # What is trusted
 //

@@ -23,11 +23,13 @@ type Freed struct {
 	Unused   []repo.Ref `json:"unused"`   // runtimes and extensions that nothing needs any more
 	Busy     int        `json:"busy"`     // releases that instances still run from
 	Partial  int        `json:"partial"`  // beginnings of downloads that broke off
+	Fetching bool       `json:"fetching"` // a download goes on: what it may need stays
 }
 
 // GC removes what nobody needs: runtimes and extensions that were brought along
 // for apps that are gone, releases beyond those kept for a rollback, contents that
-// no release refers to, and what a crash or a download that broke off left. It may be stopped at any moment.
+// no release refers to, and what a crash or a download that broke off left. While a
+// download goes on, it leaves alone what nothing refers to: that may be its. It may be stopped at any moment.
 func (s *Store) GC(l *Lock) (Freed, error) { return s.gc(l, true) }
 
 // Trim is GC after a change of what is installed. When no release goes, it leaves
@@ -41,10 +43,11 @@ func (s *Store) gc(l *Lock, all bool) (Freed, error) {
 	if err == nil {
 		err = s.dropReleases(l, &f)
 	}
-	if err == nil {
+	f.Fetching = s.fetching()
+	if err == nil && !f.Fetching {
 		err = s.dropUnused(l, &f)
 	}
-	if err == nil && (all || f.Releases+len(f.Unused) > 0) {
+	if err == nil && !f.Fetching && (all || f.Releases+len(f.Unused) > 0) {
 		err = s.dropContents(l, &f)
 	}
 	if err == nil && all {
@@ -63,6 +66,9 @@ func (s *Store) gc(l *Lock, all bool) (Freed, error) {
 func (s *Store) Clear(l *Lock) (Freed, error) {
 	if err := s.holds(l); err != nil {
 		return Freed{}, err
+	}
+	if s.fetching() {
+		return Freed{Unused: []repo.Ref{}, Fetching: true}, nil
 	}
 	gone, busy := []repo.Ref{}, 0
 	refs, err := s.refs()

@@ -129,8 +129,16 @@ func (s *Store) holds(l *Lock) error {
 	return nil
 }
 
-// recover clears away what an interrupted writer left.
+// recover clears away what an interrupted writer left. While a download goes on
+// that cannot be told from what it is writing.
 func (s *Store) recover() error {
+	if s.fetch != nil {
+		return nil
+	}
+	if s.othersFetch() {
+		s.remark()
+		return nil
+	}
 	list, err := fs.ReadDir(s.root.FS(), "tmp")
 	if err != nil {
 		return err

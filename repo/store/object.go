@@ -52,7 +52,8 @@ var errContent = errors.New("it is not what was signed")
 
 // WriteObject stores the content that r gives: exactly size bytes whose hash is
 // want, or nothing. The file has no name until it is complete and checked. It may
-// be called by several goroutines. Nothing is forced to the disk: see Sync.
+// be called by several goroutines, under the lock or in a Fetch. Nothing is forced to
+// the disk: Deploy does that.
 func (s *Store) WriteObject(want repo.Digest, size int64, exec bool, r io.Reader) error {
 	err := s.writeObject(want, size, exec, r)
 	if err != nil {

@@ -218,7 +218,7 @@ func (s *Store) redeploy(rec Record, t *repo.Tree) error {
 	if err := s.lockFile(name); err != nil {
 		return err
 	}
-	if err := s.Sync(); err != nil {
+	if err := s.sync(); err != nil {
 		return err
 	}
 	if err := s.swap(tmp, name); err != nil {

@@ -25,6 +25,7 @@ type Store struct {
 	write  bool
 	root   *os.Root // for what changes the store
 	fd     int      // the same directory, for what reads much
+	fetch  *Fetch   // our download; nil: none
 
 	mu      sync.Mutex
 	fanned  map[string]bool // directories of objects that are there

@@ -40,16 +40,25 @@ func bootID() string {
 	return strings.TrimSpace(string(data))
 }
 
-// Sync forces everything that was written to the disk. It must come before
-// anything refers to an object; Deploy does it. Where other contents are being
-// written meanwhile the mark stays, for it covers them.
-func (s *Store) Sync() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// Flush forces everything that was written to the disk, and leaves the mark: it
+// needs no lock.
+func (s *Store) Flush() error {
 	if err := s.syncAll(); err != nil {
 		return explain(fmt.Errorf("cannot write to the disk: %w", err), s.system)
 	}
-	if s.writing > 0 {
+	return nil
+}
+
+// sync is Flush and takes away the mark. It must come before anything refers to an
+// object, and under the lock. Where other contents are being written meanwhile, by us
+// or by another download, the mark stays, for it covers them.
+func (s *Store) sync() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.Flush(); err != nil {
+		return err
+	}
+	if s.writing > 0 || s.othersFetch() {
 		return nil
 	}
 	if err := s.remove(unsyncedName); err != nil {
@@ -76,6 +85,7 @@ func (s *Store) syncAll() error {
 func (s *Store) recheck() error {
 	mark, err := s.readFile(unsyncedName, 64)
 	if errors.Is(err, fs.ErrNotExist) {
+		s.pending = false // another writer has synced what we had not
 		return nil
 	}
 	if err != nil {
@@ -103,7 +113,7 @@ func (s *Store) recheck() error {
 	if err != nil {
 		return err
 	}
-	return s.Sync()
+	return s.sync()
 }
 
 // object is one file below objects/.
