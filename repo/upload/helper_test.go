@@ -154,7 +154,7 @@ func offered(t testing.TB, files map[string][]byte) []string {
 
 // quick makes a place impatient.
 func quick(p *Place) *Place {
-	p.backoff = time.Millisecond
+	p.backoff, p.patience = time.Millisecond, time.Minute
 	return p
 }
 

@@ -335,6 +335,7 @@ func TestS3CollectingWhilePublishing(t *testing.T) {
 				case <-waits:
 				case err := <-done:
 					t.Errorf("the publisher does not wait: %v", err)
+					done <- err
 				}
 			}
 			return true

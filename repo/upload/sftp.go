@@ -379,10 +379,14 @@ func (d *directory) mkdirLocked(s *session, dir string) error {
 		if err := d.mkdirLocked(s, path.Dir(dir)); err != nil {
 			return err
 		}
-		if err = s.Mkdir(dir); err == nil {
-			if st, e := s.Stat(dir); e == nil && st.Mode().Perm()&0o555 != 0o555 {
-				err = s.Chmod(dir, st.Mode().Perm()|0o555)
-			}
+		err = s.Mkdir(dir)
+		st, e := s.Stat(dir)
+		switch {
+		case e != nil || !st.IsDir():
+		case err != nil:
+			err = nil // somebody else was faster
+		case st.Mode().Perm()&0o555 != 0o555:
+			err = s.Chmod(dir, st.Mode().Perm()|0o555)
 		}
 	}
 	if err != nil {

@@ -379,3 +379,41 @@ func TestSSHBelowHome(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Of many who reach for the lock at once, one gets it.
+func TestSSHLockIsExclusive(t *testing.T) {
+	d := newSSHD(t)
+	s := d.server(t)
+	var stores []store
+	for range 4 {
+		p := s.open(t, t.TempDir())
+		if _, err := p.list(context.Background()); err != nil { // connected
+			t.Fatal(err)
+		}
+		stores = append(stores, p.store)
+	}
+	for round := range 30 {
+		var wg sync.WaitGroup
+		got := make([]error, len(stores))
+		for i, st := range stores {
+			wg.Go(func() {
+				got[i] = st.put(context.Background(), lockFile, bytesOf(fmt.Appendf(nil, "%d", i)), condition{absent: true}, nil)
+			})
+		}
+		wg.Wait()
+		won := 0
+		for _, err := range got {
+			if err == nil {
+				won++
+			} else if !errors.Is(err, errCondition) {
+				t.Error(err)
+			}
+		}
+		if won != 1 {
+			t.Fatalf("round %d: %d have the lock", round, won)
+		}
+		if err := stores[0].remove(context.Background(), lockFile); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
