@@ -10,11 +10,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"sandbox/internal/e2e"
 	"sandbox/internal/testenv"
+	"sandbox/repo/store"
 )
 
 // shop is a packager with a published repository, and a user.
@@ -379,6 +381,65 @@ func TestGCClearsFilesThatWereRun(t *testing.T) {
 	there.fails(125, "have not been accepted", "run", "./probe.sandbox", "fds")
 	accept()
 	if r := there.Run("gc"); r.Code != 0 || !strings.Contains(r.Stdout, " MB freed: 1 content, ") || !strings.Contains(r.Stderr, "org.example.Probe/") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// While one command downloads, others read, install and clear up without waiting. It
+// waits itself for whoever changes the store when it has all, and says for whom.
+func TestNothingWaitsForADownload(t *testing.T) {
+	s := newShop(t)
+	s.publish("1.0", "")
+	slow := e2e.Bundle(t, "id = \"org.example.Slow\"\nversion = \"1\"\ncommand = \"main\"\n", map[string]string{"files/bin/main": "=slow\n"})
+	before, _ := filepath.Glob(s.Dir + "/repo/pack/*/*")
+	s.ok("publish", "--repo", "repo", "--key", "release", slow)
+	asked, goOn := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	files := http.FileServer(http.Dir(s.Dir + "/repo"))
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/pack/") && !slices.Contains(before, s.Dir+"/repo"+r.URL.Path) {
+			once.Do(func() { close(asked) })
+			<-goOn
+		}
+		files.ServeHTTP(w, r)
+	}))
+	t.Cleanup(web.Close)
+	s.user.ok("remote", "add", "main", web.URL, "--key", s.key)
+	said, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
+	download := s.user.Begin(e2e.Cmd{Args: []string{"install", "-y", "slow"}, Stderr: said})
+	select {
+	case <-asked:
+	case <-time.After(30 * time.Second):
+		t.Fatal("it is not downloading")
+	}
+	s.user.ok("list")
+	s.user.ok("info", "slow")
+	if out := s.user.ok("install", "-y", "edit"); out != "org.example.Edit 1.0 1" || s.installed() != "1.0" {
+		t.Errorf("%q", out)
+	}
+	if r := s.user.Run("gc"); r.Code != 0 || !strings.Contains(r.Stderr, "a download goes on") || strings.Contains(r.Stderr, "waiting") {
+		t.Errorf("%+v", r)
+	}
+	own, err := store.Open(s.user.Dir + "/.local/share/sandbox/store")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	l, err := own.Lock(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(goOn)
+	waits := regexp.MustCompile("waiting: `sandbox .*` \\(pid \\d+, since [0-9:]+\\) is changing the store")
+	if !e2e.Within(30*time.Second, func() bool { return waits.MatchString(e2e.Read(said.Name())) }) {
+		t.Errorf("it does not say that it waits: %s", e2e.Read(said.Name()))
+	}
+	l.Unlock()
+	if r := download.Wait(); r.Code != 0 || r.Stdout != "org.example.Slow 1 1\n" {
 		t.Errorf("%+v", r)
 	}
 }

@@ -82,14 +82,14 @@ type demand struct {
 
 const block = 4096
 
-// kept are the packed bytes of contents that are kept as they come, of each.
-func (d *demand) kept(from int64) (sizes []int64) {
+// large are the requests for contents that are kept as they come.
+func (d *demand) large(from int64) (spans []remote.Span) {
 	for _, s := range remote.Spans(d.locator, func(i int) bool { return d.frames[i] }, from) {
-		if s.Len >= from {
-			sizes = append(sizes, s.Len)
+		if s.Alone(d.locator, from) {
+			spans = append(spans, s)
 		}
 	}
-	return sizes
+	return spans
 }
 
 // demand compares a tree with the store.
@@ -130,7 +130,10 @@ func (c *Client) measure(s *Step, t *repo.Tree, l *repo.Locator) {
 	s.Download, s.Files = d.packed, len(d.wanted)
 	s.Disk = d.plain
 	if !remote.Local(s.Origin.src) {
-		s.kept = d.kept(c.large())
+		for _, span := range d.large(c.large()) {
+			s.kept = append(s.kept, span.Len)
+			s.Download -= c.Store.PartialSize(l.Packs[span.Pack].Digest, span.Off, span.Len)
+		}
 	}
 	for _, e := range t.Entries { // links to contents cost nothing, directories do
 		if e.Type == repo.Dir {

@@ -29,6 +29,7 @@ type bench struct {
 	store  string
 	now    time.Time
 	events []Event
+	told   int64 // what the last plan was to download
 }
 
 // newBench publishes bundles and adds the remote "main".

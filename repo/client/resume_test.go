@@ -100,7 +100,7 @@ func (b *bench) again(keepFrom int64) (asked, came, kept int64) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.events = nil
+	b.events, b.told = nil, p.Download()
 	r, err := c.Apply(b.Context(), p)
 	if err != nil {
 		b.Fatal(err)
@@ -130,6 +130,9 @@ func TestKilledDownloadGoesOn(t *testing.T) {
 	b := interrupted(t)
 	_, data := b.partial()
 	asked, came, kept := b.again(keepFrom)
+	if b.told != came {
+		t.Errorf("%d bytes were to come, and %d did", b.told, came)
+	}
 	if whole := int64(2 << 20); asked > whole-int64(len(data))+64<<10 || came != asked || kept != int64(len(data)) {
 		t.Errorf("%d bytes were kept, and then %d asked for, %d came, %d told", len(data), asked, came, kept)
 	}
@@ -248,6 +251,16 @@ func TestKeptBytesNeedRoom(t *testing.T) {
 	c.keepFrom = keepFrom
 	p, err := c.PlanInstall(t.Context(), want(t, "Edit"), PlanOptions{})
 	if err != nil || p.scratch() < 2<<20 || p.scratch() > p.Download() {
+		t.Errorf("%d of %d, %v", p.scratch(), p.Download(), err)
+	}
+	many := edit("2.0")
+	for i := range 30 { // one request, and none of them large
+		many = many.File(fmt.Sprint("files/share/", i), noise(40<<10)+fmt.Sprint(i))
+	}
+	b.publish(many)
+	c = b.client()
+	c.keepFrom = 512 << 10
+	if p, err = c.PlanInstall(t.Context(), want(t, "Edit"), PlanOptions{}); err != nil || p.scratch() != 0 || p.Download() < 1<<20 {
 		t.Errorf("%d of %d, %v", p.scratch(), p.Download(), err)
 	}
 	p = &Plan{Steps: []*Step{{kept: []int64{1, 2, 3}}, {kept: []int64{4, 5, 6}}, {}}}

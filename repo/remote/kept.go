@@ -128,17 +128,18 @@ func spoilt(err error) bool {
 	return !mine
 }
 
-// keeps tells whether a span is one large object.
-func (f *frames) keeps(s Span) bool {
-	if f.opt.Keep == nil || s.Len < f.opt.KeepFrom {
+// Alone tells whether a span is one object of at least from packed bytes: what comes
+// of it may be kept.
+func (s Span) Alone(l *repo.Locator, from int64) bool {
+	if s.Len < from {
 		return false
 	}
-	_, rest := group(f.l, s.Frames)
+	_, rest := group(l, s.Frames)
 	return len(rest) == 0
 }
 
 func (f *frames) kept(s Span) Kept {
-	if !f.keeps(s) {
+	if f.opt.Keep == nil || !s.Alone(f.l, f.opt.KeepFrom) {
 		return nil
 	}
 	return f.opt.Keep(f.l.Packs[s.Pack].Digest, s.Off, s.Len)

@@ -59,6 +59,16 @@ func (s *Store) Partial(pack repo.Digest, off, n int64) *Partial {
 	return &Partial{s, f, name, st.Size}
 }
 
+// PartialSize is how much Partial would find, for a person who wants to know what is
+// left to come.
+func (s *Store) PartialSize(pack repo.Digest, off, n int64) int64 {
+	var st unix.Stat_t
+	if unix.Fstatat(s.fd, partialName(pack, off, n), &st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > n {
+		return 0
+	}
+	return st.Size
+}
+
 // Size is how much there was when it was opened.
 func (p *Partial) Size() int64 { return p.size }
 

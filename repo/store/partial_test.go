@@ -42,6 +42,12 @@ func partials(t *testing.T, s *store.Store) (names []string) {
 func TestPartialIsFoundAgain(t *testing.T) {
 	s := storetest.OpenAt(t, filepath.Join(t.TempDir(), "store"))
 	keep(t, s, "a", "the beginning")
+	if n := s.PartialSize(repo.Sum([]byte("a")), 0, 1<<20); n != 13 {
+		t.Errorf("%d bytes", n)
+	}
+	if n := s.PartialSize(repo.Sum([]byte("b")), 0, 1<<20); n != 0 {
+		t.Errorf("%d bytes of what is not there", n)
+	}
 	s2 := storetest.OpenAt(t, s.Dir())
 	storetest.Lock(t, s2).Unlock()
 	a := repo.Sum([]byte("a"))
