@@ -24,9 +24,8 @@ func gcCommand() *cobra.Command {
 	c.Long = fmt.Sprintf(`Runtimes that nothing needs, releases beyond the %d that are kept for a rollback,
 contents that no release has, what was made ready to run a single file, and what an
 interruption left, also of downloads that would go on from there. What an instance
-runs from stays, and what a download under way may need. Updates and uninstalls do
-this by themselves, but for files that were run and downloads that broke off. Prints
-how much was freed.`, store.Kept)
+runs from stays, and what a download under way may need. Updates and uninstalls clear
+up after themselves. Prints how much was freed.`, store.Kept)
 	o.add(c)
 	return c
 }

@@ -96,6 +96,9 @@ func runUninstall(ctx context.Context, o uninstallOptions, names []string, stdou
 	if doc.Busy {
 		cli.Note(stderr, "instances still run; their files go when they have ended, with the next 'sandbox gc'")
 	}
+	if freed.Fetching {
+		cli.Note(stderr, "a download goes on; what nothing needs any more goes when that is done")
+	}
 	o.tellData(list, stderr)
 	return failed
 }

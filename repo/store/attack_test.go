@@ -102,14 +102,14 @@ func TestStoreFollowsNoLinks(t *testing.T) {
 	}
 	os.WriteFile(canary+"/file", []byte("untouched"), 0o644)
 	dir := editor(t, "1", nil)
-	for _, at := range []string{"objects", "trees", "deploy", "state", "tmp", "partial", "deploy/app", "deploy/app/org.example.Edit", "state/app", "lock", "fetching", "history.jsonl", "format", "unsynced"} {
+	for _, at := range []string{"objects", "trees", "deploy", "state", "tmp", "partial", "deploy/app", "deploy/app/org.example.Edit", "state/app", "lock", "fetching", "history.jsonl", "format", "unsynced", "unswept"} {
 		t.Run(at, func(t *testing.T) {
 			s := storetest.Open(t)
 			name := filepath.Join(s.Dir(), at)
 			os.MkdirAll(filepath.Dir(name), 0o755)
 			os.RemoveAll(name)
 			target := canary
-			if at == "lock" || at == "fetching" || at == "history.jsonl" || at == "format" || at == "unsynced" {
+			if at == "lock" || at == "fetching" || at == "history.jsonl" || at == "format" || at == "unsynced" || at == "unswept" {
 				target = canary + "/file"
 			}
 			if err := os.Symlink(target, name); err != nil {

@@ -11,6 +11,7 @@
 //	    state/<ref>.json            floors, holds, pins: what an uninstall leaves
 //	    history.jsonl               what was done, a line each
 //	    unsynced                    contents may not have reached the disk (object.go)
+//	    unswept                     a gc has left contents alone, for a download (gc.go)
 //	    partial/                    of large contents whose download broke off (partial.go)
 //	    tmp/                        of the writer; what a crash leaves is cleared by the next
 //

@@ -32,9 +32,9 @@ type Freed struct {
 // download goes on, it leaves alone what nothing refers to: that may be its. It may be stopped at any moment.
 func (s *Store) GC(l *Lock) (Freed, error) { return s.gc(l, true) }
 
-// Trim is GC after a change of what is installed. When no release goes, it leaves
-// contents alone without reading what each release has: those that no release
-// refers to are of downloads that will be taken up again.
+// Trim is GC after a change of what is installed. When no release goes, and no GC had
+// to leave any, it leaves contents alone without reading what each release has: those
+// that no release refers to are of downloads that will be taken up again.
 func (s *Store) Trim(l *Lock) (Freed, error) { return s.gc(l, false) }
 
 func (s *Store) gc(l *Lock, all bool) (Freed, error) {
@@ -47,8 +47,8 @@ func (s *Store) gc(l *Lock, all bool) (Freed, error) {
 	if err == nil && !f.Fetching {
 		err = s.dropUnused(l, &f)
 	}
-	if err == nil && !f.Fetching && (all || f.Releases+len(f.Unused) > 0) {
-		err = s.dropContents(l, &f)
+	if err == nil {
+		err = s.sweep(l, &f, all || f.Releases+len(f.Unused) > 0)
 	}
 	if err == nil && all {
 		var freed int64
@@ -59,6 +59,25 @@ func (s *Store) gc(l *Lock, all bool) (Freed, error) {
 		return f, explain(fmt.Errorf("cannot clear the store up: %w", err), s.system)
 	}
 	return f, nil
+}
+
+// unsweptName is there when contents had to be left alone, for a download: whoever
+// clears up after it takes them.
+const unsweptName = "unswept"
+
+func (s *Store) sweep(l *Lock, f *Freed, due bool) error {
+	_, err := s.root.Lstat(unsweptName)
+	owed := err == nil
+	switch {
+	case f.Fetching && due && !owed:
+		return s.writeFile(unsweptName, nil)
+	case f.Fetching || !due && !owed:
+		return nil
+	}
+	if err := s.dropContents(l, f); err != nil {
+		return err
+	}
+	return s.remove(unsweptName)
 }
 
 // Clear removes everything but what instances run from, whoever asked for it: of a
