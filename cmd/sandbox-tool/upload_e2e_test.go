@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -200,7 +199,7 @@ func (b *plainBucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for name, data := range b.files {
 			if key := strings.TrimPrefix(name, "/apps/"); strings.HasPrefix(key, r.URL.Query().Get("prefix")) {
 				fmt.Fprint(w, "<Contents><Key>")
-				xml.EscapeText(w, []byte(url.QueryEscape(key)))
+				xml.EscapeText(w, []byte(key))
 				fmt.Fprintf(w, "</Key><Size>%d</Size></Contents>", len(data))
 			}
 		}
