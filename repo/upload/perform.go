@@ -15,15 +15,20 @@ import (
 )
 
 const (
-	parallel = 4 // requests at once
-	tries    = 6 // of one request
+	parallel = 4  // packs on their way at once
+	wide     = 16 // requests for small things at once, which are mostly waiting
+	tries    = 6  // of one request
 )
 
 // perform does what a plan says.
 func (p *Place) perform(ctx context.Context, todo plan) error {
 	sent := p.meter("upload", todo.bytes)
-	for _, stage := range todo.stages {
-		err := each(ctx, stage, func(ctx context.Context, s step) error {
+	for i, stage := range todo.stages {
+		width := wide
+		if i == stagePack {
+			width = parallel
+		}
+		err := each(ctx, width, stage, func(ctx context.Context, s step) error {
 			c, err := p.contentOf(s)
 			if err != nil {
 				return err
@@ -34,7 +39,7 @@ func (p *Place) perform(ctx context.Context, todo plan) error {
 			return err
 		}
 	}
-	return each(ctx, todo.remove, func(ctx context.Context, name string) error {
+	return each(ctx, wide, todo.remove, func(ctx context.Context, name string) error {
 		return p.retry(ctx, func() error { return p.store.remove(ctx, name) })
 	})
 }
@@ -108,14 +113,14 @@ func pause(ctx context.Context, backoff time.Duration, try int) error {
 	}
 }
 
-// each runs do for all of a list, a few at once, and returns the first error. The
+// each runs do for all of a list, width at once, and returns the first error. The
 // others are given up then.
-func each[T any](ctx context.Context, all []T, do func(context.Context, T) error) error {
+func each[T any](ctx context.Context, width int, all []T, do func(context.Context, T) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	next := make(chan T)
 	var wg sync.WaitGroup
-	for range min(parallel, len(all)) {
+	for range min(width, len(all)) {
 		wg.Go(func() {
 			for one := range next {
 				if err := do(ctx, one); err != nil {

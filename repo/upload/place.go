@@ -276,7 +276,7 @@ func (p *Place) begin(ctx context.Context, resumes bool, wait func(string)) (kep
 	}
 	left, kept, err := p.leftovers(ctx, resumes)
 	if err == nil {
-		err = each(ctx, left, func(ctx context.Context, name string) error {
+		err = each(ctx, wide, left, func(ctx context.Context, name string) error {
 			return p.retry(ctx, func() error { return p.store.remove(ctx, name) })
 		})
 	}

@@ -104,7 +104,7 @@ func (p *Place) copyConstant(ctx context.Context, s *state) error {
 	}
 	var mu sync.Mutex
 	got := p.meter("reading", total)
-	return each(ctx, want, func(ctx context.Context, name string) error {
+	return each(ctx, wide, want, func(ctx context.Context, name string) error {
 		whole, err := p.fetch(ctx, name, s.remote[name], got)
 		if err != nil {
 			return err

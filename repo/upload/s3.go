@@ -57,7 +57,7 @@ func newBucket(a Address, c bucketConfig) *bucket {
 			ExpectContinueTimeout:  2 * time.Second,
 			ResponseHeaderTimeout:  2 * time.Minute,
 			MaxResponseHeaderBytes: 64 << 10,
-			MaxIdleConnsPerHost:    parallel,
+			MaxIdleConnsPerHost:    wide,
 			IdleConnTimeout:        30 * time.Second,
 			DisableCompression:     true,
 		},

@@ -153,7 +153,7 @@ func (d *directory) list(ctx context.Context) (map[string]int64, error) {
 		}
 	}
 	var mu sync.Mutex
-	err := each(ctx, deep, func(ctx context.Context, dir string) error {
+	err := each(ctx, wide, deep, func(ctx context.Context, dir string) error {
 		return d.readDir(ctx, dir, func(name string, st os.FileInfo) {
 			mu.Lock()
 			defer mu.Unlock()
