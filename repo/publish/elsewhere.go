@@ -17,8 +17,9 @@ import (
 type Elsewhere struct {
 	Packs map[string]int64 // their lengths, by the names of the files
 
-	// Fetch brings a pack into the directory. It is set in every working copy.
-	Fetch func(ctx context.Context, name string) error
+	// Fetch brings a pack of this length into the directory. It is set in every
+	// working copy.
+	Fetch func(ctx context.Context, name string, length int64) error
 }
 
 // openPack opens a pack, and has it fetched first where it is elsewhere.
@@ -28,7 +29,7 @@ func (r *Repository) openPack(ctx context.Context, p repo.PackInfo) (*os.File, e
 	if _, there := r.Elsewhere.Packs[name]; !there || !errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
-	if err := r.Elsewhere.Fetch(ctx, name); err != nil {
+	if err := r.Elsewhere.Fetch(ctx, name, p.Length); err != nil {
 		return nil, err
 	}
 	return os.Open(r.path(name))

@@ -134,18 +134,14 @@ func (a Address) Name() string {
 	return a.Host
 }
 
-// redacted is text without a password.
+// redacted is text without a password. A password may have a slash in it, as those
+// of AWS do: then it only looks like a path.
 func redacted(text string) string {
 	scheme, rest, _ := strings.Cut(text, "://")
-	authority, tail, slash := strings.Cut(rest, "/")
-	if i := strings.LastIndex(authority, "@"); i >= 0 {
-		user, _, secret := strings.Cut(authority[:i], ":")
-		if secret {
-			authority = user + ":…" + authority[i:]
+	if i := strings.LastIndex(rest, "@"); i >= 0 {
+		if user, _, secret := strings.Cut(rest[:i], ":"); secret {
+			rest = user + ":…" + rest[i:]
 		}
 	}
-	if slash {
-		tail = "/" + tail
-	}
-	return scheme + "://" + authority + tail
+	return scheme + "://" + rest
 }

@@ -31,8 +31,10 @@
 // As in package publish: the keys, and nothing on the server. Names that no
 // repository has are passed over, files named by their hash are compared with it,
 // and a timestamp older than one that this working copy has seen stops the
-// change. A server that shows each of two publishers another state is found out
-// by clients, not here.
+// change. Listings have an end, what they announce must fit on the disk, a pack has
+// the length that releases say, and of a server's errors only plain words are shown:
+// they become part of commands. A server that shows each of two publishers another
+// state is found out by clients, not here.
 //
 // Secrets of AWS go into the signatures of requests and nowhere else. For ssh
 // there is the user's own ssh, which knows keys, agents and hosts.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -120,7 +121,7 @@ func (p *Place) heed(ctx context.Context, w *watch, mine string, wait func(strin
 	if err != nil {
 		return err
 	}
-	if h.Token != "" && strings.Contains(mine, h.Token) {
+	if slices.Contains(strings.Fields(mine), h.Token) {
 		return p.retry(ctx, func() error { return p.store.remove(ctx, lockFile) })
 	}
 	way := fmt.Sprintf("when nobody is at work there any more, 'sandbox repo unlock %s' lifts it", p)

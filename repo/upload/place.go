@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -328,7 +330,19 @@ func (p *Place) claim(ctx context.Context, o publish.Options) (func(), error) {
 	if err := os.MkdirAll(p.dir(), 0o700); err != nil {
 		return nil, fmt.Errorf("cannot keep a working copy of %s: %w", p, err)
 	}
+	if b, ok := p.store.(*bucket); ok && exposed(b.endpoint) {
+		p.warn("%s is not encrypted: who is on the way there can read and change what is published; write https:// in AWS_ENDPOINT_URL", b.endpoint)
+	}
 	return publish.Lock(ctx, p.home, o.Wait)
+}
+
+// exposed tells whether what goes to an endpoint goes through a network as it is.
+func exposed(endpoint *url.URL) bool {
+	if endpoint == nil || endpoint.Scheme != "http" || endpoint.Hostname() == "localhost" {
+		return false
+	}
+	ip, err := netip.ParseAddr(endpoint.Hostname())
+	return err != nil || !ip.IsLoopback()
 }
 
 func (p *Place) report(e publish.Event) {

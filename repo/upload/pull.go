@@ -102,6 +102,9 @@ func (p *Place) copyConstant(ctx context.Context, s *state) error {
 		want = append(want, name)
 		total += size
 	}
+	if err := p.checkRoom(total); err != nil {
+		return err
+	}
 	var mu sync.Mutex
 	got := p.meter("reading", total)
 	return each(ctx, wide, want, func(ctx context.Context, name string) error {
@@ -118,12 +121,22 @@ func (p *Place) copyConstant(ctx context.Context, s *state) error {
 	})
 }
 
+// maxChanging is how many files may be there whose content changes: a few, and one
+// for each name that the repository was given to users by.
+const maxChanging = 64
+
 // copyChanging fetches the files that change, but the timestamp.
 func (p *Place) copyChanging(ctx context.Context, s *state) error {
+	var names []string
 	for name := range s.remote {
-		if stageOf(name, false) < 0 || publish.Constant(name) || name == publish.TimestampFile {
-			continue
+		if stageOf(name, false) >= 0 && !publish.Constant(name) && name != publish.TimestampFile {
+			names = append(names, name)
 		}
+	}
+	if len(names) > maxChanging {
+		return hint.With(fmt.Errorf("it holds %d files *%s", len(names), publish.RemoteSuffix), "look at what else writes there, and remove those that nobody needs")
+	}
+	for _, name := range names {
 		data, tag, err := p.read(ctx, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // since the listing
@@ -184,13 +197,20 @@ func (p *Place) fetch(ctx context.Context, name string, size int64, got func(int
 	return true, os.Rename(f.Name(), target)
 }
 
-// fetchPack is what package publish calls when it needs what lies in a pack.
-func (p *Place) fetchPack(ctx context.Context, name string) error {
+// fetchPack is what package publish calls when it needs what lies in a pack. One of
+// another length than the releases say is not worth the way.
+func (p *Place) fetchPack(ctx context.Context, name string, length int64) error {
 	files, err := p.list(ctx)
+	if err == nil {
+		err = p.checkRoom(length)
+	}
 	if err != nil {
 		return p.failed("read", err)
 	}
-	whole, err := p.fetch(ctx, name, files[name], p.meter("reading", files[name]))
+	size, whole := files[name]
+	if whole = whole && size == length; whole {
+		whole, err = p.fetch(ctx, name, size, p.meter("reading", size))
+	}
 	if err == nil && !whole {
 		err = hint.With(fmt.Errorf("%s is damaged there", name), "restore it from a mirror or a backup, or publish its releases again")
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"sandbox/internal/hint"
+	"sandbox/internal/lazy"
 	"sandbox/repo/publish"
 )
 
@@ -38,6 +39,7 @@ type bucket struct {
 const (
 	maxFiles    = 2 << 20
 	maxListing  = 16 << 20 // one page of it
+	maxVain     = 100      // pages in a row without any further file
 	maxPut      = 5 << 30  // S3 takes no more at once
 	patientBody = 1 << 20  // from here on, ask before sending
 )
@@ -207,7 +209,8 @@ func (w *watched) Close() error {
 
 func (b *bucket) list(ctx context.Context) (map[string]int64, error) {
 	files := map[string]int64{}
-	for next := ""; ; {
+	for next, vain := "", 0; ; {
+		before := len(files)
 		q := url.Values{"list-type": {"2"}, "prefix": {b.prefix}, "encoding-type": {"url"}}
 		if next != "" {
 			q.Set("continuation-token", next)
@@ -232,6 +235,12 @@ func (b *bucket) list(ctx context.Context) (map[string]int64, error) {
 		}
 		if next = page.NextContinuationToken; len(files) > maxFiles {
 			return nil, fmt.Errorf("it holds more than %d files", maxFiles)
+		}
+		if vain++; len(files) > before {
+			vain = 0
+		}
+		if vain > maxVain {
+			return nil, errors.New("the server's listing does not end")
 		}
 	}
 }
@@ -385,10 +394,9 @@ func (b *bucket) remove(ctx context.Context, name string) error {
 
 // fault is an answer that is no success.
 type fault struct {
-	status        int
-	code, message string
-	region        string // where the bucket is, if the server says so
-	after         time.Duration
+	status int
+	code   string
+	region string // where the bucket is, if the server says so
 }
 
 func (f *fault) Error() string {
@@ -411,17 +419,28 @@ func (f *fault) Is(target error) bool {
 }
 
 func readFault(w *http.Response) error {
-	f := &fault{status: w.StatusCode, region: w.Header.Get("X-Amz-Bucket-Region")}
+	f := &fault{status: w.StatusCode, region: word(w.Header.Get("X-Amz-Bucket-Region"))}
 	data, _ := io.ReadAll(io.LimitReader(w.Body, 64<<10))
 	var doc struct{ Code, Message, Region string }
 	if xml.Unmarshal(data, &doc) == nil {
-		f.code, f.message = doc.Code, doc.Message
+		f.code = word(doc.Code)
 		if f.region == "" {
-			f.region = doc.Region
+			f.region = word(doc.Region)
 		}
 	}
 	return f
 }
+
+// word is what a server says, if it is no more than a word: users copy commands
+// that it is part of.
+func word(unsafeText string) string {
+	if faultWord().MatchString(unsafeText) {
+		return unsafeText
+	}
+	return ""
+}
+
+var faultWord = lazy.Regexp(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // explain adds the way out to what a server answers.
 func (b *bucket) explain(err error) error {
