@@ -52,8 +52,8 @@ func (s *Store) Partial(pack repo.Digest, off, n int64) *Partial {
 		return nil
 	}
 	var st unix.Stat_t
-	if disk.TryExclusive(int(f.Fd())) != nil || unix.Fstat(int(f.Fd()), &st) != nil || st.Nlink == 0 || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		f.Close() // with no name left, somebody has just finished with it
+	if disk.TryExclusive(int(f.Fd())) != nil || unix.Fstat(int(f.Fd()), &st) != nil || st.Nlink != 1 || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		f.Close() // with no name left, somebody has just finished with it; with two, it is more than that
 		return nil
 	}
 	return &Partial{s, f, name, st.Size}

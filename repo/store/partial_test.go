@@ -78,23 +78,32 @@ func TestPartialIsFoundAgain(t *testing.T) {
 
 // What is planted where one would lie is not written through.
 func TestPartialFollowsNoLinks(t *testing.T) {
-	s := storetest.OpenAt(t, filepath.Join(t.TempDir(), "store"))
-	canary := filepath.Join(t.TempDir(), "canary")
-	os.WriteFile(canary, []byte("untouched"), 0o644)
-	keep(t, s, "a", "x")
-	name := filepath.Join(s.Dir(), "partial", partials(t, s)[0])
-	os.Remove(name)
-	if err := os.Symlink(canary, name); err != nil {
-		t.Fatal(err)
-	}
-	if p := s.Partial(repo.Sum([]byte("a")), 0, 1<<20); p != nil {
-		t.Error("opened by way of a link")
-	}
-	if _, err := s.GC(storetest.Lock(t, s)); err != nil || len(partials(t, s)) != 0 {
-		t.Errorf("%v, %q", err, partials(t, s))
-	}
-	if data, err := os.ReadFile(canary); err != nil || string(data) != "untouched" {
-		t.Errorf("%q, %v", data, err)
+	for kind, plant := range map[string]func(from, to string) error{"a link": os.Symlink, "a second name": os.Link} {
+		t.Run(kind, func(t *testing.T) {
+			dir := t.TempDir()
+			s := storetest.OpenAt(t, filepath.Join(dir, "store"))
+			canary := filepath.Join(dir, "canary")
+			os.WriteFile(canary, []byte("untouched"), 0o644)
+			keep(t, s, "a", "x")
+			name := filepath.Join(s.Dir(), "partial", partials(t, s)[0])
+			os.Remove(name)
+			if err := plant(canary, name); err != nil {
+				t.Fatal(err)
+			}
+			if p := s.Partial(repo.Sum([]byte("a")), 0, 1<<20); p != nil {
+				t.Error("opened by way of it")
+				p.Close()
+			}
+			l := storetest.Lock(t, s)
+			if _, err := s.GC(l); err != nil || len(partials(t, s)) != 0 {
+				t.Errorf("%v, %q", err, partials(t, s))
+			}
+			l.Unlock()
+			if data, err := os.ReadFile(canary); err != nil || string(data) != "untouched" {
+				t.Errorf("%q, %v", data, err)
+			}
+			keep(t, s, "a", "x")
+		})
 	}
 }
 
