@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -280,5 +281,46 @@ func TestS3RedirectIsNotFollowed(t *testing.T) {
 	}
 	if came != 0 {
 		t.Errorf("%d requests came there", came)
+	}
+}
+
+// A working copy that others can write to, or that is somebody else's, is not used:
+// what lies in it is published.
+func TestCopyIsPrivate(t *testing.T) {
+	s := newS3Server(t)
+	claim := func(p *Place) error {
+		done, err := p.claim(context.Background(), publish.Options{})
+		if err == nil {
+			done()
+		}
+		return err
+	}
+	for name, harm := range map[string]func(p *Place) error{
+		"open to others":        func(p *Place) error { return os.Chmod(p.home, 0o777) },
+		"below one open to all": func(p *Place) error { return os.Chmod(filepath.Dir(p.home), 0o777) },
+		"a link": func(p *Place) error {
+			there := t.TempDir()
+			return errors.Join(os.RemoveAll(p.home), os.Symlink(there, p.home))
+		},
+	} {
+		p := s.server().open(t, t.TempDir())
+		if err := claim(p); err != nil {
+			t.Fatal(err)
+		}
+		if err := harm(p); err != nil {
+			t.Fatal(err)
+		}
+		if err := claim(p); err == nil {
+			t.Errorf("%s: used", name)
+		}
+	}
+	p := s.server().open(t, t.TempDir())
+	for range 2 {
+		if err := claim(p); err != nil {
+			t.Error(err)
+		}
+	}
+	if st, err := os.Stat(p.home); err != nil || st.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", st.Mode(), err)
 	}
 }

@@ -327,8 +327,10 @@ func (p *Place) Show(path string) string {
 // claim keeps the working copy to this process.
 func (p *Place) claim(ctx context.Context, o publish.Options) (func(), error) {
 	p.tell = o.Progress
-	if err := os.MkdirAll(p.dir(), 0o700); err != nil {
-		return nil, fmt.Errorf("cannot keep a working copy of %s: %w", p, err)
+	for _, dir := range []string{filepath.Dir(p.home), p.home, p.dir()} {
+		if err := disk.PrivateDir(dir); err != nil {
+			return nil, fmt.Errorf("cannot keep a working copy of %s: %w", p, err)
+		}
 	}
 	if b, ok := p.store.(*bucket); ok && exposed(b.endpoint) {
 		p.warn("%s is not encrypted: who is on the way there can read and change what is published; write https:// in AWS_ENDPOINT_URL", b.endpoint)
