@@ -28,10 +28,12 @@ type session struct {
 }
 
 // sshArgs are those of the user's own ssh, which knows the rest: keys, agents,
-// known hosts, jumps. It asks on the terminal, if it must. A connection that is
-// dead is noticed after a minute.
+// known hosts, jumps. It asks on the terminal, if it must. What is set for logins by
+// hand does not count, and no other session comes to depend on this connection. One
+// that is dead is noticed after a minute.
 func sshArgs(a Address) []string {
-	args := []string{"-oForwardX11=no", "-oForwardAgent=no", "-oPermitLocalCommand=no", "-oClearAllForwardings=yes", "-oServerAliveInterval=20", "-oServerAliveCountMax=3"}
+	args := []string{"-oForwardX11=no", "-oForwardAgent=no", "-oPermitLocalCommand=no", "-oClearAllForwardings=yes", "-oRemoteCommand=none", "-oRequestTTY=no", "-oControlMaster=no",
+		"-oServerAliveInterval=20", "-oServerAliveCountMax=3"}
 	if a.User != "" {
 		args = append(args, "-l", a.User)
 	}

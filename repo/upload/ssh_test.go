@@ -7,12 +7,14 @@ import (
 	"io"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -416,4 +418,42 @@ func TestSSHLockIsExclusive(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// What a user has set for logins by hand does not get into the way of the subsystem,
+// and no connection is left behind.
+func TestSSHOfAUser(t *testing.T) {
+	d := newSSHD(t)
+	for name, lines := range map[string]string{
+		"a command there":     "RemoteCommand tmux attach\nRequestTTY force\n",
+		"a shared connection": "ControlMaster auto\nControlPersist 60\nControlPath " + d.dir + "/control\n",
+		"forwarding":          "LocalForward " + freePort(t) + " 127.0.0.1:1\nExitOnForwardFailure yes\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			d.write(t, "ssh_config", 0o600, lines)
+			d.write(t, "bin/ssh", 0o755, "#!/bin/sh\nexec "+realSSH+" -F "+d.dir+"/ssh_config -oIdentityFile="+d.dir+"/id -oIdentitiesOnly=yes -oUserKnownHostsFile="+d.dir+"/known -oStrictHostKeyChecking=yes -oBatchMode=yes \"$@\"\n")
+			ctx, cancel := context.WithTimeout(context.Background(), testenv.Patience(20*time.Second))
+			defer cancel()
+			s := newDirectory(mustParse(t, d.address(t.TempDir())))
+			if err := s.put(ctx, "timestamp.json", bytesOf([]byte("{}")), condition{}, nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.close(); err != nil {
+				t.Error(err)
+			}
+			if _, err := os.Stat(d.dir + "/control"); err == nil {
+				t.Error("the connection stays open")
+				exec.Command(realSSH, "-F", "none", "-oControlPath="+d.dir+"/control", "-O", "exit", "x").Run()
+			}
+		})
+	}
+}
+
+func mustParse(t *testing.T, text string) Address {
+	t.Helper()
+	a, err := Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
