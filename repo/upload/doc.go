@@ -31,7 +31,10 @@
 // As in package publish: the keys, and nothing on the server. Names that no
 // repository has are passed over, files named by their hash are compared with it,
 // and a timestamp older than one that this working copy has seen stops the
-// change. Listings have an end, what they announce must fit on the disk, a pack has
+// change. So does a root that does not come from those that it has seen: what is
+// signed for another repository with the same key could be used against this one. A
+// working copy that is new believes the first root that it meets: `repo show` prints
+// its fingerprint. Listings have an end, what they announce must fit on the disk, a pack has
 // the length that releases say, and of a server's errors only plain words are shown:
 // they become part of commands. A server that shows each of two publishers another
 // state is found out by clients, not here.

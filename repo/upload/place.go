@@ -192,7 +192,13 @@ func (p *Place) onCopy(o publish.Options, s *state) publish.Options {
 // openCopy opens the working copy. One that does not verify may have been damaged
 // here: it is read once more as a whole.
 func (p *Place) openCopy(ctx context.Context, o publish.Options, s *state) (*publish.Repository, error) {
-	r, err := publish.Open(ctx, p.dir(), o)
+	open := func() (*publish.Repository, error) {
+		if err := p.checkRoots(); err != nil {
+			return nil, p.failed("use", err)
+		}
+		return publish.Open(ctx, p.dir(), o)
+	}
+	r, err := open()
 	if err != nil && ctx.Err() == nil {
 		if err := os.RemoveAll(p.dir()); err != nil {
 			return nil, err
@@ -202,7 +208,7 @@ func (p *Place) openCopy(ctx context.Context, o publish.Options, s *state) (*pub
 			return nil, p.failed("read", e)
 		}
 		*s = *again
-		r, err = publish.Open(ctx, p.dir(), o)
+		r, err = open()
 	}
 	if err != nil {
 		return nil, err

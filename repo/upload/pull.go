@@ -85,6 +85,10 @@ func (p *Place) copyConstant(ctx context.Context, s *state) error {
 	if err != nil {
 		return err
 	}
+	known, err := p.knownRoots()
+	if err != nil {
+		return err
+	}
 	var want []string
 	var total int64
 	for _, name := range slices.Sorted(maps.Keys(s.remote)) {
@@ -92,7 +96,7 @@ func (p *Place) copyConstant(ctx context.Context, s *state) error {
 		if stage := stageOf(name, false); stage < 0 || stage == stagePack || !publish.Constant(name) {
 			continue
 		}
-		if n, here := have[name]; here && n == size {
+		if n, here := have[name]; here && n == size && known.settled(name) {
 			continue
 		}
 		if size > maxCopied {
@@ -314,9 +318,12 @@ func versionOf(timestamp []byte) int64 {
 	return doc.Signed.Version
 }
 
-// note keeps in mind that the server has the timestamp of the working copy, which
-// is verified.
+// note keeps in mind that the server has the timestamp and the roots of the working
+// copy, which are verified.
 func (p *Place) note() error {
+	if err := p.noteRoots(); err != nil {
+		return err
+	}
 	timestamp, err := os.ReadFile(p.file(publish.TimestampFile))
 	if err != nil {
 		return err
