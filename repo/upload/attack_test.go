@@ -324,3 +324,54 @@ func TestCopyIsPrivate(t *testing.T) {
 		t.Errorf("%v, %v", st.Mode(), err)
 	}
 }
+
+// A server that contradicts itself about the lock is not asked for ever.
+func TestLockOfALiar(t *testing.T) {
+	s := newS3Server(t)
+	o := start(t, s.server())
+	cache := t.TempDir()
+	p := s.server().open(t, cache)
+	put(t, p, o, newBundle(t, appID, "1", 10))
+	collect(p, o) // leaves a token
+	key := "a prefix+1/repo/" + lockFile
+	for name, lie := range map[string]func(w http.ResponseWriter, r *http.Request) bool{
+		"there, and not to be read": func(w http.ResponseWriter, r *http.Request) bool {
+			if r.Method == "GET" {
+				s.fault(w, 404, "NoSuchKey", "")
+			}
+			return r.Method != "GET"
+		},
+		"our own, and not to be lifted": func(w http.ResponseWriter, r *http.Request) bool {
+			return r.Method != "DELETE"
+		},
+	} {
+		asked := 0
+		before := func(_ int, w http.ResponseWriter, r *http.Request) bool {
+			if !strings.HasSuffix(r.URL.Path, lockFile) {
+				return true
+			}
+			s.mu.Lock()
+			if asked++; asked > enough { // it gives in
+				delete(s.objects, key)
+				s.before = nil
+			}
+			s.mu.Unlock()
+			return asked > enough || lie(w, r)
+		}
+		for what, do := range map[string]func() error{
+			"publish": func() error { _, err := tryPut(p, o, newBundle(t, appID, "2", 10)); return err },
+			"gc":      func() error { _, err := collect(p, o); return err },
+		} {
+			asked = 0
+			s.mu.Lock()
+			s.before = before
+			s.objects[key] = object{data: fmt.Appendf(nil, `{"token":%q,"who":"me"}`, strings.Fields(p.token())[0])}
+			s.mu.Unlock()
+			if err := do(); err == nil || asked > enough {
+				t.Errorf("%s, %s: %v after %d requests", name, what, err, asked)
+			}
+		}
+	}
+	s.before = nil
+	put(t, s.server().open(t, cache), o, newBundle(t, appID, "3", 10))
+}

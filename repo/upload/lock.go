@@ -93,18 +93,30 @@ func (p *Place) end(ctx context.Context) {
 type watch struct {
 	holder string
 	since  time.Time
+	vain   int // times the lock went and was there nevertheless
+}
+
+// again is for a lock that is no more: the next look should find none. A server may
+// say otherwise for a moment, but not for ever.
+func (w *watch) again(ctx context.Context, backoff time.Duration) error {
+	if w.vain++; w.vain > attempts {
+		return hint.With(errors.New("the server says that it is locked, and that it is not"), "look at what else writes %s there, or keeps it in a cache", lockFile)
+	}
+	if w.vain == 1 {
+		return nil
+	}
+	return pause(ctx, backoff, 1)
 }
 
 // await waits until nobody holds the lock.
-func (p *Place) await(ctx context.Context, wait func(string)) error {
-	var waited watch
+func (p *Place) await(ctx context.Context, w *watch, wait func(string)) error {
 	for {
 		_, err := p.readLock(ctx)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil
+			return w.again(ctx, p.backoff)
 		}
 		if err == nil {
-			err = p.heed(ctx, &waited, p.token(), wait)
+			err = p.heed(ctx, w, p.token(), wait)
 		}
 		if err != nil {
 			return err
@@ -116,18 +128,21 @@ func (p *Place) await(ctx context.Context, wait func(string)) error {
 func (p *Place) heed(ctx context.Context, w *watch, mine string, wait func(string)) error {
 	h, err := p.readLock(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return w.again(ctx, p.backoff)
 	}
 	if err != nil {
 		return err
 	}
 	if slices.Contains(strings.Fields(mine), h.Token) {
-		return p.retry(ctx, func() error { return p.store.remove(ctx, lockFile) })
+		if err := p.retry(ctx, func() error { return p.store.remove(ctx, lockFile) }); err != nil {
+			return err
+		}
+		return w.again(ctx, p.backoff)
 	}
 	way := fmt.Sprintf("when nobody is at work there any more, 'sandbox repo unlock %s' lifts it", p)
 	switch id := h.Token + h.Who; {
 	case w.holder != id:
-		*w = watch{id, time.Now()}
+		w.holder, w.since, w.vain = id, time.Now(), 0
 		if wait != nil {
 			wait(h.String())
 		}

@@ -106,11 +106,12 @@ func (p *Place) transact(ctx context.Context, o publish.Options, sweeps bool, on
 	if !heeds && p.Scheme == "s3" {
 		p.warn("this store puts whatever the condition (If-Match): let nobody else publish at the same time")
 	}
+	var waited watch
 	for try := 1; ; try++ {
 		s, err := p.pull(ctx)
 		if err == nil && !locked {
 			if _, held := s.remote[lockFile]; held {
-				if err = p.await(ctx, o.Wait); err == nil {
+				if err = p.await(ctx, &waited, o.Wait); err == nil {
 					continue
 				}
 			}
