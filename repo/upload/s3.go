@@ -234,7 +234,7 @@ func (b *bucket) list(ctx context.Context) (map[string]int64, error) {
 			return files, nil
 		}
 		if next = page.NextContinuationToken; len(files) > maxFiles {
-			return nil, fmt.Errorf("it holds more than %d files", maxFiles)
+			return nil, errTooMany
 		}
 		if vain++; len(files) > before {
 			vain = 0

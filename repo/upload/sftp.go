@@ -70,6 +70,9 @@ func (d *directory) use(ctx context.Context, do func(s *session) error) error {
 		s.close()
 	}
 	d.mu.Unlock()
+	if s.seen.over() {
+		return errTooMany
+	}
 	if said := strings.TrimSpace(s.said.String()); said != "" {
 		return passing{s.said.explain(d.at, nil)}
 	}
@@ -136,6 +139,9 @@ var rooms = map[string]bool{"": false, "meta": false, "cat": false, publish.Stat
 func (d *directory) list(ctx context.Context) (map[string]int64, error) {
 	files := map[string]int64{}
 	var deep []string
+	if err := d.use(ctx, func(s *session) error { s.seen.names.Store(0); return nil }); err != nil {
+		return nil, err
+	}
 	for room, two := range rooms {
 		err := d.readDir(ctx, room, func(name string, st os.FileInfo) {
 			_, isRoom := rooms[name]
@@ -162,9 +168,6 @@ func (d *directory) list(ctx context.Context) (map[string]int64, error) {
 			}
 		})
 	})
-	if err == nil && len(files) > maxFiles {
-		err = fmt.Errorf("it holds more than %d files", maxFiles)
-	}
 	return files, err
 }
 

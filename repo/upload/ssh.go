@@ -24,6 +24,7 @@ type session struct {
 	*sftp.Client
 	cmd  *exec.Cmd
 	said *tail
+	seen *listed       // the names of listings, as they come
 	gone chan struct{} // closed when nothing comes any more
 }
 
@@ -68,7 +69,8 @@ func dial(ctx context.Context, a Address) (*session, error) {
 	}
 	stop := context.AfterFunc(ctx, func() { s.cmd.Process.Kill() }) // it may ask for something
 	defer stop()
-	s.Client, err = sftp.NewClientPipe(out, in, sftp.UseConcurrentWrites(true), sftp.MaxConcurrentRequestsPerFile(64))
+	s.seen = &listed{Reader: out, max: maxFiles}
+	s.Client, err = sftp.NewClientPipe(s.seen, in, sftp.UseConcurrentWrites(true), sftp.MaxConcurrentRequestsPerFile(64))
 	if err == nil {
 		go func() { s.Wait(); close(s.gone) }()
 		if _, ok := s.HasExtension("posix-rename@openssh.com"); !ok {

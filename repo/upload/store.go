@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
@@ -70,6 +71,8 @@ func (c content) open() (io.ReadCloser, error) {
 var (
 	// errCondition says that somebody else was faster.
 	errCondition = errors.New("somebody else has changed it meanwhile")
+	// errTooMany says that there are more files than a repository may have.
+	errTooMany = fmt.Errorf("it holds more than %d files", maxFiles)
 	// errPassing is in errors that another try may not meet.
 	errPassing = errors.New("")
 )
