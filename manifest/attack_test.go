@@ -153,6 +153,26 @@ func TestExportNamesThatShadow(t *testing.T) {
 	parses(t, base+"[export]\nman = [\"share/man/man1/tool-add.1\"]\ncompletions = [\"share/x/_tool\"]\n")
 }
 
+// TestTypesThatOpenMore: what an app opens is written into files of the desktop, and
+// shown to people as it is.
+func TestTypesThatOpenMore(t *testing.T) {
+	opens := func(text string) string { return base + "[export]\nopens = [\"" + text + "\"]\n" }
+	for _, text := range []string{"text/plain\\n[Desktop Action x]", "text/plain\\u0000", "text/plain;text/html", "text/*", "*/*", "Text/Plain", "text/plain ", "text/a=b", "text/a/b", "text/", "/plain",
+		"text/[a]", "all/all;", strings.Repeat("a", 121), "x-scheme-handler/HTTPS", "x-scheme-handler/a:", "x-scheme-handler/"} {
+		refused(t, opens(text), "not a type of files")
+	}
+	for _, text := range []string{"a_b", "a^b", "a&b", "a#b", "1a", "a$b", "a!"} { // a scheme is less than a type
+		refused(t, opens("x-scheme-handler/"+text), "scheme")
+	}
+	// These name what is on this machine or what a program is to run, and no way to it.
+	for _, scheme := range []string{"file", "javascript", "data", "about", "blob", "vbscript", "view-source"} {
+		refused(t, opens("x-scheme-handler/"+scheme), "scheme")
+	}
+	for _, text := range []string{"text/plain", "text/x-c++", "application/vnd.oasis.opendocument.text", "x-scheme-handler/https", "x-scheme-handler/web+tool", "x-scheme-handler/ms-word.x", "inode/directory"} {
+		parses(t, opens(text))
+	}
+}
+
 // TestValuesThatInjectLines is CVE-2022-4318, CVE-2026-53488 and CVE-2024-3154:
 // values that reach generated files, unit properties or argument lists.
 // (B40)

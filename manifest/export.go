@@ -63,6 +63,8 @@ func (r *reader) opens(n *node, _ string) {
 		switch {
 		case !IsMediaType(elem.text):
 			r.bad(elem, "write it like \"text/plain\" or \"x-scheme-handler/magnet\"", "%q is not a type of files in lower case", elem.text)
+		case !opensScheme(elem.text):
+			r.bad(elem, "letters, digits, + - and . after a letter, and none by which programs name what is on this machine", "%q is no scheme of addresses that an app may open", elem.text)
 		case slices.Contains(r.m.Exports.Opens, elem.text):
 			r.bad(elem, "", "opens has %q twice", elem.text)
 		default:
@@ -79,6 +81,17 @@ func IsMediaType(text string) bool {
 		return p != "" && isLowerAlnum(rune(p[0])) && !strings.ContainsFunc(p, func(c rune) bool { return !isLowerAlnum(c) && !strings.ContainsRune("!#$&-^_.+", c) })
 	}
 	return ok && len(text) <= 120 && part(media) && part(sub)
+}
+
+// ownSchemes name something on this machine, or something to run: no way leads there
+// that an app could be offered for.
+var ownSchemes = []string{"about", "blob", "data", "file", "filesystem", "javascript", "vbscript", "view-source"}
+
+// opensScheme tells whether a type that stands for a scheme of addresses holds one of
+// RFC 3986 that may be opened; other types do not matter.
+func opensScheme(text string) bool {
+	scheme, ok := strings.CutPrefix(text, "x-scheme-handler/")
+	return !ok || !strings.ContainsAny(scheme, "!#$&^_") && scheme[0] >= 'a' && !slices.Contains(ownSchemes, scheme)
 }
 
 func isLowerAlnum(c rune) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
