@@ -144,39 +144,22 @@ func idleMemory(s *benchSession) []figure {
 }
 
 // instances measures what an idle instance needs besides the app: one alone,
-// and each of ten. Only our own figures have a target.
+// the median of several turns, and each of ten. Only our own figures have a target.
 func (s *benchSession) instances(peer string, start func() *exec.Cmd) (figures []figure) {
 	for _, n := range []int{1, 10} {
-		for range n {
-			c := start()
-			s.must(c.Start())
-			for _, f := range c.ExtraFiles {
-				f.Close()
+		turns := rounds(12 / n)
+		var mb []float64
+		for range turns {
+			kib, readable := s.footprint(n, start)
+			if !readable {
+				s.b.Log("needs root or sudo to read the memory of an init")
+				return nil
 			}
+			mb = append(mb, kib*1024/1e6/float64(n))
 		}
-		time.Sleep(2 * time.Second) // until they are idle, and have given back what they will
-		kib, readable := 0.0, true
-		var apps []int
-		for _, pid := range offspring(os.Getpid()) {
-			if comm(pid) == "sleep" {
-				apps = append(apps, pid)
-				continue
-			}
-			part, ok := proportional(pid)
-			kib, readable = kib+part, readable && ok
-		}
-		if len(apps) != n {
-			s.b.Fatalf("%d of %d instances run", len(apps), n)
-		}
-		for _, pid := range apps {
-			s.must(s.kill(pid))
-		}
-		endOffspring()
-		if !readable {
-			s.b.Log("needs root or sudo to read the memory of an init")
-			return nil
-		}
-		f := figure{name: "memory", target: 1.7, unit: "MB", measured: kib * 1024 / 1e6 / float64(n)}
+		slices.Sort(mb)
+		f := figure{name: "memory", target: 1.7, unit: "MB", measured: mb[len(mb)/2],
+			detail: fmt.Sprintf("%.3fMB-%.3fMB, n=%d", mb[0], mb[len(mb)-1], len(mb))}
 		if n > 1 {
 			f.name += fmt.Sprintf(" each of %d", n)
 		}
@@ -186,6 +169,36 @@ func (s *benchSession) instances(peer string, start func() *exec.Cmd) (figures [
 		figures = append(figures, f)
 	}
 	return figures
+}
+
+// footprint is what n instances need besides the app, in KiB.
+func (s *benchSession) footprint(n int, start func() *exec.Cmd) (kib float64, readable bool) {
+	for range n {
+		c := start()
+		s.must(c.Start())
+		for _, f := range c.ExtraFiles {
+			f.Close()
+		}
+	}
+	time.Sleep(2 * time.Second) // until they are idle, and have given back what they will
+	readable = true
+	var apps []int
+	for _, pid := range offspring(os.Getpid()) {
+		if comm(pid) == "sleep" {
+			apps = append(apps, pid)
+			continue
+		}
+		part, ok := proportional(pid)
+		kib, readable = kib+part, readable && ok
+	}
+	if len(apps) != n {
+		s.b.Fatalf("%d of %d instances run", len(apps), n)
+	}
+	for _, pid := range apps {
+		s.must(s.kill(pid))
+	}
+	endOffspring()
+	return kib, readable
 }
 
 func (s *benchSession) kill(pid int) error {
