@@ -165,10 +165,20 @@ func TestRegistrationIsTold(t *testing.T) {
 	}
 	registered("text/plain;")
 	release("1.1", `"text/plain", "x-scheme-handler/edit"`)
-	if r := s.user.Run("update", "-y"); r.Code != 0 || !strings.Contains(r.Stderr, "  new    offers to open addresses that begin with edit:\n") || strings.Contains(r.Stderr, "open files") {
+	more := "  new    offers to open addresses that begin with edit:\n"
+	if r := s.user.Run("update", "-y"); strings.Count(r.Stderr, more) != 1 || strings.Contains(r.Stderr, "open files") || !strings.Contains(r.Stderr, "--accept-permissions") {
 		t.Errorf("update: %d %s", r.Code, r.Stderr)
 	}
+	registered("text/plain;")
+	if r := s.user.Run("update", "-y", "--accept-permissions"); r.Code != 0 || strings.Count(r.Stderr, more) != 1 {
+		t.Errorf("update, agreed to: %d %s", r.Code, r.Stderr)
+	}
 	registered("text/plain;x-scheme-handler/edit;")
+	release("1.2", `"x-scheme-handler/edit"`)
+	if r := s.user.Run("update", "-y"); r.Code != 0 || strings.Contains(r.Stderr, "held") {
+		t.Errorf("update to less: %d %s", r.Code, r.Stderr)
+	}
+	registered("x-scheme-handler/edit;")
 }
 
 // Every verb that prints has --json, and what it prints is JSON alone.

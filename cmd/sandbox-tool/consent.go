@@ -202,9 +202,6 @@ func (o *consent) step(s *client.Step) {
 		}
 		return
 	}
-	for _, line := range export.Registers(s.Manifest).Lines(export.Registers(s.OldManifest)) {
-		safe.Line(o.w, "  new    offers to %s", line)
-	}
 	if !s.Needs.Has(client.NeedPermissions) || o.in == nil {
 		o.changes(s, false) // else they are shown with the question
 	}
@@ -271,6 +268,9 @@ func none(p permissions.Permission) bool { return p == permissions.Permission{} 
 // changes lists what a release may do that the one before could not, and what
 // it may do no more.
 func (o *consent) changes(s *client.Step, onlyWider bool) {
+	for _, line := range s.Registers() {
+		safe.Line(o.w, "  new    offers to %s", line)
+	}
 	c := s.Changes
 	for _, p := range c.Added {
 		o.permission("  new    ", p, reason(s.Manifest, p))

@@ -8,6 +8,7 @@ import (
 	"sandbox/internal/hint"
 	"sandbox/permissions"
 	"sandbox/repo"
+	"sandbox/repo/export"
 	"sandbox/repo/store"
 )
 
@@ -84,4 +85,10 @@ func (s *Step) grants() error {
 		s.Needs |= NeedPermissions
 	}
 	return nil
+}
+
+// Registers is what the desktop would offer the app for that it is not offered for
+// now, in words. It is agreed to like a permission: a scheme of addresses is a way in.
+func (s *Step) Registers() []string {
+	return export.Registers(s.Manifest).Lines(export.Registers(s.OldManifest))
 }

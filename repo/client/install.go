@@ -200,6 +200,9 @@ func (p *planner) complete(ctx context.Context, s *Step) error {
 	if err != nil {
 		return err
 	}
+	if s.Old != nil && len(s.Registers()) > 0 {
+		s.Needs |= NeedPermissions
+	}
 	c.measure(s, t, l)
 	p.endOfLife(s.Release)
 	return p.runtime(ctx, s)

@@ -27,7 +27,7 @@ type Need uint8
 
 // The needs.
 const (
-	NeedPermissions Need = 1 << iota // it asks for more than was accepted
+	NeedPermissions Need = 1 << iota // it asks for more than was accepted, or registers itself for more
 	NeedOrigin                       // it comes from another repository than before
 	NeedPublisher                    // its publisher signs with another key than before
 	NeedExpired                      // what vouches for it has expired
@@ -42,7 +42,7 @@ func (n Need) Has(need Need) bool { return n&need != 0 }
 func (n Need) String() string {
 	switch n {
 	case NeedPermissions:
-		return "it asks for more permissions"
+		return "it asks for more"
 	case NeedOrigin:
 		return "it comes from another repository"
 	case NeedPublisher:
