@@ -54,37 +54,30 @@ func (r *Relay) pumpOut() {
 	r.more = r.master >= 0
 }
 
-// gather is how much output is read before it is written: the kernel hands out
-// less than 4 KiB at a time, and each write wakes the terminal.
-const gather = 16 << 10
-
 // readMaster reads and filters what the app has written; 0 means none now.
 func (r *Relay) readMaster() int {
-	n := 0
-	for n < gather && !r.ended {
-		m, err := readNow(r.master, r.buf[Room+n:])
-		if err == unix.EINTR {
-			continue
-		}
-		if err == unix.EAGAIN {
-			break
-		}
-		if err != nil || m == 0 {
-			r.ended = true // EIO: no slave is open any more
-			break
-		}
-		n += m
-	}
-	if n == 0 {
+	if r.ended {
 		return 0
 	}
-	r.busy = true
-	before := r.filter.queries
-	r.out = r.filter.Apply(r.buf[:Room+n])
-	if r.filter.queries != before {
-		r.queried = time.Now()
+	for {
+		n, err := readNow(r.master, r.buf[Room:])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err == unix.EAGAIN:
+			return 0
+		case err != nil || n == 0:
+			r.ended = true // EIO: no slave is open any more
+			return 0
+		}
+		r.busy = true
+		before := r.filter.queries
+		r.out = r.filter.Apply(r.buf[:Room+n])
+		if r.filter.queries != before {
+			r.queried = time.Now()
+		}
+		return n
 	}
-	return n
 }
 
 // flush writes pending output and says whether all of it went.
