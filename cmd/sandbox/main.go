@@ -4,21 +4,17 @@ package main
 
 import (
 	"os"
-	goruntime "runtime"
 
 	"sandbox/internal/cli"
+	_ "sandbox/internal/oneproc"
 )
 
-// One processor is enough for what this program does, and spares a launch the
-// wake-ups of idle threads.
-//
-// No goroutine is locked to a thread, here or in what is linked: every switch
-// between a locked one and others is two switches of threads (20 % of a launch
-// on a busy machine). An instance dies with the thread that started it
-// (PR_SET_PDEATHSIG); Go ends a thread only when a goroutine that is locked to
-// it ends, so its threads live as long as the program. TestNoLockedThreads holds
-// that.
-func init() { goruntime.GOMAXPROCS(1) }
+// No goroutine is locked to a thread, here or in what is linked: with one
+// processor (oneproc), every switch between a locked one and others is two
+// switches of threads (20 % of a launch on a busy machine). An instance dies with
+// the thread that started it (PR_SET_PDEATHSIG); Go ends a thread only when a
+// goroutine that is locked to it ends, so its threads live as long as the
+// program. TestNoLockedThreads holds that.
 
 func main() {
 	args, err := linked(os.Args)
