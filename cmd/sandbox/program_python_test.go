@@ -1,6 +1,8 @@
 package main_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"sandbox/internal/e2e"
@@ -54,6 +56,45 @@ func TestPythonExitStatus(t *testing.T) {
 		if r := h.Run(app(t, "org.python.Python3", nil, "-c", text)...); r.Code != code {
 			t.Errorf("%s: ended with %d, want %d\n%s", text, r.Code, code, r.Stderr)
 		}
+	}
+}
+
+// A runtime has a cache of its libraries, in which ld.so finds each of them. What
+// the cache does not have is searched for, which is the test of the test.
+func TestLibrariesAreFoundAtOnce(t *testing.T) {
+	t.Parallel()
+	h := e2e.NewHome(t)
+	load := `import ctypes, re
+names = {n.decode() for n in re.findall(rb"\0(lib[^\0/]+\.so[^\0/]*)(?=\0)", open("/etc/ld.so.cache", "rb").read())}
+for name in sorted(names) + ["libnone.so.1"]:
+    try: ctypes.CDLL(name)
+    except OSError: pass # not all are for every program
+print(len(names), "libc.so.6" in names)`
+	args := app(t, "org.python.Python3", nil, "-c", load)
+	r := h.Run(append([]string{args[0], "--env", "LD_DEBUG=libs"}, args[1:]...)...)
+	var count int
+	var libc string
+	if _, err := fmt.Sscan(r.Stdout, &count, &libc); err != nil || count < 20 || libc != "True" {
+		t.Fatalf("%d: %q %v\n%s", r.Code, r.Stdout, err, r.Stderr)
+	}
+	searched := map[string]bool{}
+	name := ""
+	for line := range strings.Lines(r.Stderr) {
+		if _, after, ok := strings.Cut(line, "find library="); ok {
+			name, _, _ = strings.Cut(after, " ")
+		}
+		if strings.Contains(line, "search path=") {
+			searched[name] = true
+		}
+	}
+	own := func(name string) bool { return name == "libnone.so.1" || strings.HasPrefix(name, "libpython") }
+	for name := range searched {
+		if !own(name) {
+			t.Errorf("%s was searched for", name)
+		}
+	}
+	if !searched["libnone.so.1"] {
+		t.Errorf("searched for %v only\n%s", searched, r.Stderr)
 	}
 }
 

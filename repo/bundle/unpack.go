@@ -128,6 +128,9 @@ func (s *debSink) finish(id string) error {
 	if err := s.baseFiles(); err != nil {
 		return err
 	}
+	if err := s.libraryCache(); err != nil {
+		return err
+	}
 	p := path.Join(s.base, statusPath)
 	if !s.isRuntime {
 		// Over the runtime's, that name would hide what the runtime holds.
