@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -77,6 +78,8 @@ func (e *Entry) Enter(host *Host, opt EnterOptions) (int, error) {
 	plan := enterPlan(r.Enter, opt)
 	s := &supervisor{opt: Options{Plan: plan, Host: host, Std: opt.Std, NoPty: opt.NoPty, Warn: opt.Warn, Limits: cgroup.Unlimited()}, plan: plan, join: fds,
 		events: make(chan event, 8), signals: make(chan os.Signal, 16)}
+	unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+	defer reapOrphans()
 	defer s.close()
 	if s.std, err = inspect(opt.Std); err != nil {
 		return 0, err
@@ -91,6 +94,21 @@ func (e *Entry) Enter(host *Host, opt EnterOptions) (int, error) {
 		return 0, err
 	}
 	return s.supervise()
+}
+
+// reapOrphans waits for a command whose parent, sandbox-enter, was killed before
+// it had waited. A namespace ends only when all of its processes were waited for,
+// and the first process of a container often waits for none.
+func reapOrphans() {
+	for range 200 {
+		pid, err := unix.Wait4(-1, nil, unix.WNOHANG|unix.WALL, nil)
+		switch {
+		case err != nil && err != unix.EINTR:
+			return // ECHILD: there are none
+		case pid <= 0:
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
 }
 
 // enterPlan is the instance's plan with another program.
