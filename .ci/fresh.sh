@@ -101,7 +101,8 @@ machine() {
 		umount --lazy /mnt
 		cd /
 		shift 2
-		exec "$@"' machine "$@"
+		"$@"
+		exit $? # not by exec: the first process waits for those that nobody waits for' machine "$@"
 }
 
 main "$@"

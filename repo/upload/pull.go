@@ -113,6 +113,9 @@ func (p *Place) copyConstant(ctx context.Context, s *state) error {
 	got := p.meter("reading", total)
 	return each(ctx, wide, want, func(ctx context.Context, name string) error {
 		whole, err := p.fetch(ctx, name, s.remote[name], got)
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s went since it was listed: %w", name, errCondition) // gc is at work
+		}
 		if err != nil {
 			return err
 		}
