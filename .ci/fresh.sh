@@ -3,7 +3,8 @@
 # make, sudo and this machine's Go, without a compiler, modules or certificates.
 # First as an ordinary user with sudo, then as root in another copy of the same,
 # in the other order and spared what Go has downloaded and compiled for the user.
-# SUITE is the Debian (bookworm); AS (user root) narrows it down.
+# SUITE is the Debian (bookworm); AS (user root) narrows it down, PKG and
+# TESTFLAGS are those of make test.
 # Needs root. What belongs to this machine's network is carried in: archives,
 # names, certificates, proxies.
 set -euo pipefail
@@ -12,12 +13,13 @@ cd "$(dirname "$0")/.."
 
 suite=${SUITE:-bookworm}
 deadline=${DEADLINE:-900}
-# What a machine must have for a test shows for the user. Root's turn is about
-# how it begins: all of its tests have had theirs in `make test`.
+# What a machine must have for a test shows for the user, who takes each of them,
+# but few steps where a test walks through all. Root's turn is about how it begins:
+# all of its tests have had theirs in `make test`.
 few='./manifest ./runtime/terminal'
 
 main() {
-	[ "$(id -u)" = 0 ] || exec sudo --preserve-env=PATH,SUITE,AS,PKG,DEADLINE "$PWD/.ci/fresh.sh"
+	[ "$(id -u)" = 0 ] || exec sudo --preserve-env=PATH,SUITE,AS,PKG,TESTFLAGS,DEADLINE "$PWD/.ci/fresh.sh"
 	need_go
 	need mmdebstrap=mmdebstrap
 	work=$(mktemp -d "${TMPDIR:-/var/tmp}/sandbox-fresh.XXXXXX")
@@ -29,7 +31,7 @@ main() {
 		[ "$who" = root ] || try "$who" "make demo"
 		tests=${PKG:-}
 		[ "$who" = user ] || tests=${PKG:-$few}
-		try "$who" "make test${tests:+ PKG='$tests'}"
+		try "$who" "make test TESTFLAGS=${TESTFLAGS--short}${tests:+ PKG='$tests'}"
 		[ "$who" != root ] || try "$who" "make demo"
 	done
 	say "all as it should be on a fresh machine"

@@ -126,6 +126,9 @@ func TestSSHDiesAtEveryStep(t *testing.T) {
 					continue
 				}
 				died[call] = true
+				if testing.Short() && len(died)%4 != 0 {
+					continue
+				}
 				for _, late := range []bool{false, true} {
 					if late && name != lockFile && name != publish.TimestampFile {
 						continue // it is like dying before the next
