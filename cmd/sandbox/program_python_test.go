@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"sandbox/internal/e2e"
 )
@@ -22,6 +23,8 @@ func TestPythonPrompt(t *testing.T) {
 	p.Expect("KeyboardInterrupt", soon)
 	p.Expect(">>> ", soon)
 	p.Type("1 + 1")
+	p.Expect("1 + 1", soon)
+	time.Sleep(200 * time.Millisecond) // Python misses a signal between its look for one and its wait for keys
 	p.Type("\x03")
 	p.Expect("KeyboardInterrupt", soon)
 	p.Expect(">>> ", soon)
