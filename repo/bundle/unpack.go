@@ -227,7 +227,7 @@ func (s *debSink) read(p string) ([]byte, error) {
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, 1<<20+1))
 	if err == nil && len(text) > 1<<20 {
-		err = errors.New("certificate of over 1 MiB")
+		err = errors.New("file of over 1 MiB")
 	}
 	return text, err
 }

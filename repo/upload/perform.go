@@ -21,9 +21,9 @@ const (
 )
 
 // perform does what a plan says.
-func (p *Place) perform(ctx context.Context, todo plan) error {
-	sent := p.meter("upload", todo.bytes)
-	for i, stage := range todo.stages {
+func (p *Place) perform(ctx context.Context, wanted plan) error {
+	sent := p.meter("upload", wanted.bytes)
+	for i, stage := range wanted.stages {
 		width := wide
 		if i == stagePack {
 			width = parallel
@@ -39,7 +39,7 @@ func (p *Place) perform(ctx context.Context, todo plan) error {
 			return err
 		}
 	}
-	return each(ctx, wide, todo.remove, func(ctx context.Context, name string) error {
+	return each(ctx, wide, wanted.remove, func(ctx context.Context, name string) error {
 		return p.retry(ctx, func() error { return p.store.remove(ctx, name) })
 	})
 }
